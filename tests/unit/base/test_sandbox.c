@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Each test gives its privilege away in a child; without privilege to give, they are skipped. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/sandbox.h"
+
+#define OTHER_ID 65534
+
+/* Run in a child; its line number of failure, or 0. */
+static int in_child(int (*body)(void))
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(body());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* Lines of /proc/self/status that must be there; they fit in a byte as long as there are few. */
+static int missing_status(const char *const *lines)
+{
+	char text[8192] = "";
+	FILE *f = fopen("/proc/self/status", "re");
+	size_t n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+
+	if (f)
+		fclose(f);
+	for (int i = 0; lines[i]; i++)
+		if (n == 0 || !strstr(text, lines[i]))
+			return i + 1;
+	return 0;
+}
+
+static int drop_all(void)
+{
+	static const char *const expected[] = {"\nUid:\t65534\t65534\t65534\t65534\n",
+		"\nGid:\t65534\t65534\t65534\t65534\n", "\nGroups:\t \n",
+		"\nCapInh:\t0000000000000000\n", "\nCapPrm:\t0000000000000000\n",
+		"\nCapEff:\t0000000000000000\n", "\nCapBnd:\t0000000000000000\n",
+		"\nCapAmb:\t0000000000000000\n", "\nNoNewPrivs:\t1\n", NULL};
+	int r = sandbox_drop(OTHER_ID, OTHER_ID);
+
+	if (r < 0) {
+		fprintf(stderr, "sandbox_drop: %s\n", strerror(-r));
+		return 100;
+	}
+	r = missing_status(expected);
+	if (r)
+		return r;
+	if (prctl(PR_GET_DUMPABLE) != 0)
+		return 101;
+	if (setuid(0) == 0 || setgid(0) == 0 || seteuid(0) == 0)
+		return 102;
+	return 0;
+}
+
+static int drop_twice(void)
+{
+	return sandbox_drop(OTHER_ID, OTHER_ID) == 0 && sandbox_drop(OTHER_ID, OTHER_ID) < 0 ? 0
+											     : 1;
+}
+
+static int keep_two(void)
+{
+	static const int caps[] = {CAP_NET_ADMIN, CAP_SETUID};
+	static const char *const expected[] = {"\nUid:\t0\t0\t0\t0\n",
+		"\nCapInh:\t0000000000000000\n", "\nCapPrm:\t0000000000001080\n",
+		"\nCapEff:\t0000000000001080\n", "\nCapBnd:\t0000000000001080\n",
+		"\nCapAmb:\t0000000000000000\n", "\nNoNewPrivs:\t1\n", NULL};
+	int r = sandbox_restrict_caps(caps, 2);
+
+	if (r < 0) {
+		fprintf(stderr, "sandbox_restrict_caps: %s\n", strerror(-r));
+		return 100;
+	}
+	return missing_status(expected);
+}
+
+/* What the monitor does: restrict itself, then make a child that drops the rest. */
+static int restrict_then_drop(void)
+{
+	static const int caps[] = {CAP_NET_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP};
+	int r = sandbox_restrict_caps(caps, 4);
+
+	return r < 0 ? 110 : drop_all();
+}
+
+static void need_root(void)
+{
+	if (geteuid() != 0)
+		skip();
+}
+
+static void drop_leaves_nothing_and_no_way_back(void **state)
+{
+	(void)state;
+	need_root();
+	assert_int_equal(in_child(drop_all), 0);
+	assert_int_equal(in_child(drop_twice), 0);
+}
+
+static void restrict_keeps_exactly_what_was_asked(void **state)
+{
+	(void)state;
+	need_root();
+	assert_int_equal(in_child(keep_two), 0);
+	assert_int_equal(in_child(restrict_then_drop), 0);
+}
+
+static void dropping_to_root_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(sandbox_drop(0, OTHER_ID), -EINVAL);
+	assert_int_equal(sandbox_drop(OTHER_ID, 0), -EINVAL);
+}
+
+static void user_is_looked_up_with_fallback(void **state)
+{
+	uid_t uid = 7;
+	gid_t gid = 7;
+
+	(void)state;
+	assert_int_equal(sandbox_user("no-such-user-here", NULL, &uid, &gid), -ENOENT);
+	assert_int_equal(sandbox_user("root", "nobody", &uid, &gid), -EPERM);
+	assert_int_equal(uid, 7);
+	assert_int_equal(sandbox_user("no-such-user-here", "nobody", &uid, &gid), 0);
+	assert_int_equal(uid, 65534);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(drop_leaves_nothing_and_no_way_back),
+		cmocka_unit_test(restrict_keeps_exactly_what_was_asked),
+		cmocka_unit_test(dropping_to_root_is_refused),
+		cmocka_unit_test(user_is_looked_up_with_fallback),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
