@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vpnd/proto/device.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vpnd/proto/core.h"
+#include "vpnd/proto/crypto.h"
+
+uint32_t device_random_u32(void *device)
+{
+	const struct device *dev = device;
+	uint32_t value;
+
+	dev->upcalls->random(dev->arg, &value, sizeof(value));
+	return value;
+}
+
+void device_raise(struct peer *peer, enum device_event event)
+{
+	peer->device->upcalls->event(peer->device->arg, peer, event);
+}
+
+struct device *device_new(const struct device_upcalls *upcalls, void *arg)
+{
+	struct device *dev = calloc(1, sizeof(*dev));
+	uint8_t seed[16];
+
+	if (!dev)
+		return NULL;
+	dev->upcalls = upcalls;
+	dev->arg = arg;
+	upcalls->random(arg, seed, sizeof(seed));
+	dev->ratelimit = ratelimit_new(seed);
+	dev->allowed_ips = allowedips_new();
+	if (!dev->ratelimit || !dev->allowed_ips) {
+		device_free(dev);
+		return NULL;
+	}
+	return dev;
+}
+
+void device_free(struct device *dev)
+{
+	if (!dev)
+		return;
+	while (dev->first)
+		device_peer_remove(dev, dev->first);
+	deadline_done(&dev->deadlines);
+	ratelimit_free(dev->ratelimit);
+	allowedips_free(dev->allowed_ips);
+	crypto_wipe(dev, sizeof(*dev));
+	free(dev);
+}
+
+static void go_down(struct peer *peer)
+{
+	stage_drop(peer);
+	timers_stop(peer);
+	peer_forget_sessions(peer);
+	peer->handshake_sent = MONO_UNSET;
+	peer->unanswered = 0;
+	peer->unanswered_since = MONO_UNSET;
+}
+
+void device_set_up(struct device *dev, bool up, mono_t now)
+{
+	if (up == dev->up)
+		return;
+	dev->up = up;
+	for (struct peer *peer = dev->first; peer; peer = peer->next) {
+		if (!up) {
+			go_down(peer);
+		} else if (peer->persistent_keepalive_s) {
+			stage_send(peer, true, now);
+			timers_schedule(peer);
+		}
+	}
+}
+
+/* The identity changed: what was agreed with the old one only opens what is under way. */
+static void adopt_identity(struct peer *peer)
+{
+	noise_remote_set(&peer->remote, &peer->device->identity, peer->remote.public_key);
+	handshake_forget(peer);
+	keypairs_retire(peer);
+	peer->handshake_sent = MONO_UNSET;
+}
+
+void device_set_private_key(struct device *dev, const uint8_t key[KEY_LEN], mono_t now)
+{
+	struct peer *own;
+
+	if (key && dev->has_key && crypto_equal(key, dev->identity.private_key, KEY_LEN))
+		return;
+	dev->has_key = key && !crypto_is_zero(key, KEY_LEN);
+	crypto_wipe(&dev->identity, sizeof(dev->identity));
+	if (dev->has_key) {
+		noise_identity_set(&dev->identity, key);
+		cookie_checker_init(&dev->checker, dev->identity.public_key);
+		own = device_peer(dev, dev->identity.public_key);
+		if (own)
+			device_peer_remove(dev, own);
+	}
+	for (struct peer *peer = dev->first; peer; peer = peer->next) {
+		bool again = peer->current || peer->persistent_keepalive_s;
+
+		adopt_identity(peer);
+		if (again)
+			handshake_initiate(peer, false, now);
+	}
+}
+
+bool device_has_private_key(const struct device *dev)
+{
+	return dev->has_key;
+}
+
+const uint8_t *device_private_key(const struct device *dev)
+{
+	return dev->identity.private_key;
+}
+
+const uint8_t *device_public_key(const struct device *dev)
+{
+	return dev->identity.public_key;
+}
+
+mono_t device_deadline(const struct device *dev)
+{
+	const struct deadline *first = deadline_first(&dev->deadlines);
+
+	return first ? first->at : MONO_NEVER;
+}
+
+static struct peer *deadline_peer(struct deadline *deadline)
+{
+	return (struct peer *)((char *)deadline - offsetof(struct peer, deadline));
+}
+
+void device_tick(struct device *dev, mono_t now)
+{
+	struct deadline *first;
+
+	while ((first = deadline_first(&dev->deadlines)) && !mono_before(now, first->at))
+		timers_run(deadline_peer(first), now);
+}
+
+const uint64_t *device_verdict_counts(const struct device *dev)
+{
+	return dev->verdicts;
+}
+
+struct peer *device_peer(const struct device *dev, const uint8_t public_key[static KEY_LEN])
+{
+	struct peer *peer;
+
+	HASH_FIND(hh, dev->by_key, public_key, KEY_LEN, peer);
+	return peer;
+}
+
+static void append(struct device *dev, struct peer *peer)
+{
+	if (dev->first) {
+		peer->prev = dev->first->prev;
+		peer->prev->next = peer;
+	} else {
+		dev->first = peer;
+	}
+	dev->first->prev = peer;
+	HASH_ADD(hh, dev->by_key, remote.public_key, KEY_LEN, peer);
+	dev->peer_count++;
+}
+
+int device_peer_add(struct device *dev, const uint8_t public_key[static KEY_LEN], struct peer **out)
+{
+	struct peer *peer;
+
+	if (device_peer(dev, public_key))
+		return -EEXIST;
+	if (dev->has_key && crypto_equal(public_key, dev->identity.public_key, KEY_LEN))
+		return -EADDRINUSE;
+	if (deadline_reserve(&dev->deadlines, dev->peer_count + 1) < 0)
+		return -ENOMEM;
+	peer = peer_new(dev, public_key);
+	if (!peer)
+		return -ENOMEM;
+	append(dev, peer);
+	*out = peer;
+	return 0;
+}
+
+void device_peer_remove(struct device *dev, struct peer *peer)
+{
+	HASH_DEL(dev->by_key, peer);
+	if (peer->next)
+		peer->next->prev = peer->prev;
+	else
+		dev->first->prev = peer->prev;
+	if (peer == dev->first)
+		dev->first = peer->next;
+	else
+		peer->prev->next = peer->next;
+	dev->peer_count--;
+	peer_free(peer);
+}
+
+struct peer *device_peer_next(const struct device *dev, const struct peer *after)
+{
+	return after ? after->next : dev->first;
+}
+
+size_t device_peer_count(const struct device *dev)
+{
+	return dev->peer_count;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One WireGuard interface without its sockets: identity, peers, allowed IPs, sessions and timers.
+ *
+ * The device is given packets and the time and says what becomes of them. It reads no clock and
+ * does no I/O. What it needs from outside it asks of its upcalls, which must not call back into the
+ * device. Nothing happens by itself: the caller runs device_tick when device_deadline has come.
+ */
+#ifndef VPND_PROTO_DEVICE_H
+#define VPND_PROTO_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/mono.h"
+#include "vpnd/proto/messages.h"
+#include "vpnd/proto/packet.h"
+
+struct device;
+struct peer;
+
+/* What happened to a peer, for logs, liveness and those who wait. */
+enum device_event {
+	EVENT_HANDSHAKE_SENT,   /* an initiation went out */
+	EVENT_SESSION,          /* a handshake is complete: new transport keys */
+	EVENT_HANDSHAKE_FAILED, /* no answer for REKEY_ATTEMPT_TIME_S: gave up until there is
+				   traffic */
+	EVENT_SESSION_EXPIRED,  /* all key material was wiped after 3 x REJECT_AFTER_TIME_S */
+	EVENT_ROAMED,           /* an authenticated packet came from another endpoint */
+};
+
+struct device_upcalls {
+	/* Send one datagram. The bytes are the caller's again on return. */
+	void (*send)(void *arg, const struct path *path, const void *bytes, size_t len);
+	/* Fill with random bytes. */
+	void (*random)(void *arg, void *out, size_t len);
+	/* Now as a TAI64N label, never one that is smaller than an earlier one. */
+	void (*timestamp)(void *arg, uint8_t out[static TIMESTAMP_LEN]);
+	void (*event)(void *arg, struct peer *peer, enum device_event event);
+};
+
+/* The upcalls and `arg` must outlive the device. NULL when memory is short. The device starts down.
+ */
+struct device *device_new(const struct device_upcalls *upcalls, void *arg);
+void device_free(struct device *dev);
+
+/* Up: timers run and packets pass. Going down forgets all sessions and staged packets. */
+void device_set_up(struct device *dev, bool up, mono_t now);
+
+/*
+ * Set the private key (NULL or all zero: none). A peer with our own public key is removed. All
+ * sessions end; peers that had one, and those with a persistent keepalive, shake hands at once.
+ */
+void device_set_private_key(struct device *dev, const uint8_t key[KEY_LEN], mono_t now);
+bool device_has_private_key(const struct device *dev);
+const uint8_t *device_private_key(const struct device *dev); /* KEY_LEN bytes; for UAPI get only */
+const uint8_t *device_public_key(const struct device *dev);  /* KEY_LEN bytes */
+
+/* Earliest time at which device_tick has something to do; MONO_NEVER when there is nothing. */
+mono_t device_deadline(const struct device *dev);
+void device_tick(struct device *dev, mono_t now);
+
+/*
+ * Packets read from the TUN: seal in place each one whose peer has a session, stage those that
+ * wait for a handshake (and start it). `mtu` bounds the padding. On PACKET_FORWARD data and len are
+ * the datagram, path is where it goes. Order among packets of one peer is kept.
+ */
+void device_seal_batch(
+	struct device *dev, struct packet *packets, size_t count, size_t mtu, mono_t now);
+
+/*
+ * Datagrams from the network: take handshake messages, open data in place. On PACKET_FORWARD data
+ * and len are the inner packet, without padding.
+ */
+void device_open_batch(struct device *dev, struct packet *packets, size_t count, mono_t now);
+
+/* How many packets had each verdict since device_new: PACKET_VERDICTS counts. */
+const uint64_t *device_verdict_counts(const struct device *dev);
+
+/* --- peers ---------------------------------------------------------------------------------- */
+
+/* The peer with this public key, or NULL. */
+struct peer *device_peer(const struct device *dev, const uint8_t public_key[static KEY_LEN]);
+
+/*
+ * Add a peer. Returns 0, -EEXIST, -ENOMEM, or -EADDRINUSE when the key is the device's own. A
+ * low-order key is taken as the reference takes it, but nothing is ever sent to it.
+ */
+int device_peer_add(
+	struct device *dev, const uint8_t public_key[static KEY_LEN], struct peer **out);
+
+/* End its sessions, wipe and free it. */
+void device_peer_remove(struct device *dev, struct peer *peer);
+
+/* Walk the peers in the order they were added: start with NULL; NULL at the end. */
+struct peer *device_peer_next(const struct device *dev, const struct peer *after);
+size_t device_peer_count(const struct device *dev);
+
+/* What can be done with a peer is in vpnd/proto/peer.h. */
+
+#endif
