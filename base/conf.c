@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/conf_ctx.h"
+#include "base/nearest.h"
 
 static void *field(const struct conf_row *row, void *values)
 {
@@ -112,6 +113,16 @@ static const struct conf_row *find_row(const struct conf_table *table, const cha
 	return NULL;
 }
 
+static const char *nearest_key(const struct conf_table *table, const char *name)
+{
+	struct nearest nearest = nearest_to(name);
+
+	for (size_t i = 0; i < table->n_rows; i++)
+		if (table->rows[i].type != CONF_WHERE)
+			nearest_offer(&nearest, table->rows[i].name);
+	return nearest.best;
+}
+
 static int refuse_unknown(
 	struct conf_ctx *ctx, const config_setting_t *group, const struct conf_table *table)
 {
@@ -124,7 +135,7 @@ static int refuse_unknown(
 		if (find_row(table, s->name))
 			continue;
 		r = -EINVAL;
-		near = conf_nearest(table, s->name);
+		near = nearest_key(table, s->name);
 		if (near)
 			conf_error(
 				ctx, s, "unknown key `%.64s`; did you mean `%s`?", s->name, near);

@@ -96,7 +96,4 @@ void conf_net_free_hostport(const struct conf_row *row, void *dst);
 /* The name a setting goes by: its own, or that of the list that it is an element of. */
 const char *conf_name_of(const config_setting_t *at);
 
-/* The nearest of the table's keys to a misspelt one, or NULL if none is near. */
-const char *conf_nearest(const struct conf_table *table, const char *name);
-
 #endif

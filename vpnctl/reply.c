@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vpnctl/reply.h"
+
+const char *const reply_state_words[] = {NULL, "up", "degraded", "down", NULL};
+const char *const reply_reach_words[] = {NULL, "reachable", "unreachable", NULL};
+
+/* A row of the table of struct reply_OF. */
+#define ROW(of, kind, field, ...)                                           \
+	{                                                                   \
+		.name = #field, .type = FIELD_##kind,                       \
+		.offset = offsetof(struct reply_##of, field), ##__VA_ARGS__ \
+	}
+#define TABLE(of, rows) FIELD_TABLE(struct reply_##of, rows)
+
+static const struct field peer_rows[] = {
+	ROW(peer, TEXT, name),
+	ROW(peer, TEXT, public_key),
+	ROW(peer, WORD, state, .words = reply_state_words),
+	ROW(peer, TEXT, reason),
+	ROW(peer, TEXT, advice),
+	ROW(peer, TEXT, endpoint),
+	ROW(peer, TEXTS, allowed_ips),
+	ROW(peer, COUNT, allowed_ips_count),
+	ROW(peer, COUNT, persistent_keepalive),
+	ROW(peer, COUNT, handshake_age_s),
+	ROW(peer, COUNT, handshake_attempts),
+	ROW(peer, COUNT, rx_bytes),
+	ROW(peer, COUNT, tx_bytes),
+};
+static const struct field_table peer_table = TABLE(peer, peer_rows);
+
+static const struct field tunnel_rows[] = {
+	ROW(tunnel, TEXT, name),
+	ROW(tunnel, WORD, state, .words = reply_state_words),
+	ROW(tunnel, TEXT, since),
+	ROW(tunnel, COUNT, since_s),
+	ROW(tunnel, TEXT, reason),
+	ROW(tunnel, TEXT, advice),
+	ROW(tunnel, TEXT, public_key),
+	ROW(tunnel, COUNT, listen_port),
+	ROW(tunnel, COUNT, fwmark),
+	ROW(tunnel, COUNT, mtu),
+	ROW(tunnel, TEXT, endpoint),
+	ROW(tunnel, COUNT, handshake_age_s),
+	ROW(tunnel, REAL, rtt_ms),
+	ROW(tunnel, REAL, loss),
+	ROW(tunnel, COUNT, pmtu),
+	ROW(tunnel, COUNT, rx_bytes),
+	ROW(tunnel, COUNT, tx_bytes),
+	ROW(tunnel, COUNT, rx_packets),
+	ROW(tunnel, COUNT, tx_packets),
+	ROW(tunnel, COUNTERS, drops),
+	ROW(tunnel, OBJECTS, peers, .table = &peer_table),
+};
+static const struct field_table tunnel_table = TABLE(tunnel, tunnel_rows);
+
+static const struct field route_rows[] = {
+	ROW(route, TEXT, prefix),
+	ROW(route, TEXTS, via),
+	ROW(route, TEXT, backup),
+	ROW(route, WORD, backup_state, .words = reply_state_words),
+	ROW(route, WORD, state, .words = reply_reach_words),
+};
+static const struct field_table route_table = TABLE(route, route_rows);
+
+static const struct field vpn_rows[] = {
+	ROW(vpn, OBJECTS, tunnels, .table = &tunnel_table),
+	ROW(vpn, OBJECTS, routes, .table = &route_table),
+};
+const struct field_table reply_vpn_table = TABLE(vpn, vpn_rows);
+
+static const struct field uplink_rows[] = {
+	ROW(uplink, TEXT, name),
+	ROW(uplink, TEXTS, addresses),
+	ROW(uplink, FLAG, up),
+};
+static const struct field_table uplink_table = TABLE(uplink, uplink_rows);
+
+static const struct field subnet_rows[] = {
+	ROW(subnet, TEXT, prefix),
+	ROW(subnet, TEXTS, snat),
+	ROW(subnet, COUNT, packets),
+	ROW(subnet, COUNT, bytes),
+};
+static const struct field_table subnet_table = TABLE(subnet, subnet_rows);
+
+static const struct field nat_rows[] = {
+	ROW(nat, WORD, state, .words = reply_state_words),
+	ROW(nat, TEXT, reason),
+	ROW(nat, TEXT, ruleset),
+	ROW(nat, OBJECTS, uplinks, .table = &uplink_table),
+	ROW(nat, OBJECTS, subnets, .table = &subnet_table),
+	ROW(nat, TEXTS, never_uplink),
+	ROW(nat, COUNTERS, drops),
+	ROW(nat, COUNT, flows),
+	ROW(nat, COUNT, flows_max),
+};
+const struct field_table reply_nat_table = TABLE(nat, nat_rows);
+
+static const struct field engine_rows[] = {
+	ROW(engine, COUNT, pid),
+	ROW(engine, COUNT, restarts),
+};
+static const struct field_table engine_table = TABLE(engine, engine_rows);
+
+#define IDENTITY_ROWS                                                                       \
+	ROW(identity, TEXT, version), ROW(identity, TEXT, host), ROW(identity, COUNT, pid), \
+		ROW(identity, TEXT, config_file), ROW(identity, TEXT, config_hash),         \
+		ROW(identity, COUNT, started_s)
+
+static const struct field natd_identity_rows[] = {IDENTITY_ROWS};
+const struct field_table reply_natd_identity_table = TABLE(identity, natd_identity_rows);
+
+static const struct field vpnd_identity_rows[] = {
+	IDENTITY_ROWS,
+	ROW(identity, OBJECT, engine, .table = &engine_table),
+};
+const struct field_table reply_vpnd_identity_table = TABLE(identity, vpnd_identity_rows);
