@@ -85,7 +85,7 @@ static void drop_first(struct channel *ch)
 	ch->first = w->next;
 	if (!ch->first)
 		ch->last = &ch->first;
-	ch->waiting_bytes -= w->len;
+	ch->waiting_bytes -= w->len + CHANNEL_QUEUE_COST;
 	ch->waiting_fds -= w->fd >= 0;
 	cleanup_close(&w->fd);
 	free(w);
@@ -96,7 +96,7 @@ static int enqueue(struct channel *ch, const void *bytes, size_t len, int fd)
 	struct waiting *w;
 	int r;
 
-	if (ch->waiting_bytes + len > CHANNEL_QUEUE_MAX ||
+	if (ch->waiting_bytes + len + CHANNEL_QUEUE_COST > CHANNEL_QUEUE_MAX ||
 		ch->waiting_fds + (fd >= 0) > CHANNEL_QUEUE_FDS_MAX)
 		return -ENOBUFS;
 	w = malloc(sizeof(*w) + len);
@@ -116,7 +116,7 @@ static int enqueue(struct channel *ch, const void *bytes, size_t len, int fd)
 	}
 	*ch->last = w;
 	ch->last = &w->next;
-	ch->waiting_bytes += len;
+	ch->waiting_bytes += len + CHANNEL_QUEUE_COST;
 	ch->waiting_fds += w->fd >= 0;
 	return 0;
 }

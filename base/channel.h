@@ -12,9 +12,14 @@
 typedef struct sd_event sd_event;
 struct channel;
 
-#define CHANNEL_MESSAGE_MAX 4096        /* bytes in a message, at least 1 */
-#define CHANNEL_QUEUE_MAX (4096 * 1024) /* bytes of messages that wait for a full socket */
-#define CHANNEL_QUEUE_FDS_MAX 256       /* descriptors that wait for a full socket */
+#define CHANNEL_MESSAGE_MAX 4096 /* bytes in a message, at least 1 */
+/*
+ * What may wait for a full socket: some hundred thousand small messages, and descriptors as far as
+ * RLIMIT_NOFILE allows.
+ */
+#define CHANNEL_QUEUE_MAX (32 * 1024 * 1024) /* bytes, with CHANNEL_QUEUE_COST for each */
+#define CHANNEL_QUEUE_FDS_MAX 4096
+#define CHANNEL_QUEUE_COST 32 /* bytes that each message takes besides its own */
 
 /*
  * A message came. `msg` is valid during the call and aligned for any struct; `fd` is -1 or a

@@ -18,6 +18,8 @@
 #include "base/control.h"
 
 #define BACKLOG 64
+#define LOCK_TRIES 50
+#define LOCK_WAIT_US 20000
 
 static int fill_address(const char *path, const char *suffix, struct sockaddr_un *out)
 {
@@ -28,17 +30,35 @@ static int fill_address(const char *path, const char *suffix, struct sockaddr_un
 	return 0;
 }
 
+/*
+ * Whoever may read the directory may hold its lock, for ever if he is hostile; those who start with
+ * us hold it for a moment. So after a second we go on without.
+ */
+static int lock_for_a_moment(int fd)
+{
+	for (int i = 0; i < LOCK_TRIES && flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		usleep(LOCK_WAIT_US);
+	}
+	return 0;
+}
+
 static int lock_directory_of(const char *path, int *fd)
 {
 	const char *slash = strrchr(path, '/');
 	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)] = ".";
 	_cleanup_close_ int opened = -1;
+	int r;
 
 	if (slash)
 		snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
 	opened = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (opened < 0 || flock(opened, LOCK_EX) < 0)
+	if (opened < 0)
 		return -errno;
+	r = lock_for_a_moment(opened);
+	if (r < 0)
+		return r;
 	*fd = cleanup_take_fd(&opened);
 	return 0;
 }

@@ -48,12 +48,32 @@ static int wait_ready(int pipe_fd, int child_fd, pid_t child)
 	return failure_status(child);
 }
 
+/*
+ * Whoever started us with stdin, stdout or stderr closed must not have descriptors of ours take
+ * their place: they would be logged to, and lost when stdio is pointed elsewhere.
+ */
+static int fill_stdio(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
 int daemon_detach(int *ready, int *exit_status)
 {
 	_cleanup_close_ int read_end = -1, write_end = -1, child_fd = -1;
 	int fds[2];
 	pid_t child;
+	int r = fill_stdio();
 
+	if (r < 0)
+		return r;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
 	read_end = fds[0];

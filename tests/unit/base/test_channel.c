@@ -194,9 +194,35 @@ static void what_waits_is_bounded(void **state)
 	}
 	assert_int_equal(r, -ENOBUFS);
 	assert_true((size_t)sent * sizeof(buffer) < 2 * CHANNEL_QUEUE_MAX);
-	for (sent = 0, r = 0; r == 0 && sent < 1000; sent++)
+	for (sent = 0, r = 0; r == 0 && sent < 10000; sent++)
 		r = channel_send(f->ch, buffer, 1, STDIN_FILENO);
 	assert_int_equal(r, -ENOBUFS);
+}
+
+/* As the monitor tells a slow engine of a peer with very many allowed IPs, and of many tunnels. */
+static void a_large_configuration_may_wait(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t buffer[40] = {0};
+	const uint32_t n = 130000, n_fds = 600;
+
+	for (uint32_t i = 0; i < n; i++) {
+		memcpy(buffer, &i, sizeof(i));
+		assert_int_equal(channel_send(f->ch, buffer, sizeof(buffer),
+					 i % (n / n_fds) ? -1 : STDIN_FILENO),
+			0);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t number;
+
+		if (recv(f->peer, buffer, sizeof(buffer), MSG_DONTWAIT) < 0) {
+			settle(f);
+			assert_int_equal(recv(f->peer, buffer, sizeof(buffer), 0), sizeof(buffer));
+		}
+		memcpy(&number, buffer, sizeof(number));
+		assert_int_equal(number, i);
+	}
+	assert_false(f->closed);
 }
 
 static void wrong_lengths_are_refused_before_sending(void **state)
@@ -313,6 +339,7 @@ int main(void)
 		TEST(a_message_and_its_descriptor_arrive),
 		TEST(order_and_descriptors_survive_a_full_socket),
 		TEST(what_waits_is_bounded),
+		TEST(a_large_configuration_may_wait),
 		TEST(wrong_lengths_are_refused_before_sending),
 		TEST(a_truncated_message_closes_the_channel),
 		TEST(extra_descriptors_close_the_channel),

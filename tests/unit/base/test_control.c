@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -400,6 +402,18 @@ static void a_live_socket_is_not_replaced_and_a_dead_one_is(void **state)
 	assert_int_equal(control_listen("no/such/dir", 0600, &fd), -ENOENT);
 }
 
+static void a_stranger_who_locks_the_directory_stops_nobody(void **state)
+{
+	int dir = open(".", O_RDONLY | O_DIRECTORY), fd = -1;
+
+	(void)state;
+	assert_int_equal(flock(dir, LOCK_EX), 0);
+	assert_int_equal(control_listen("other.sock", 0600, &fd), 0);
+	close(fd);
+	close(dir);
+	unlink("other.sock");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -417,6 +431,7 @@ int main(void)
 		TEST(one_client_too_many_is_told_so),
 		TEST(garbage_and_flipped_bytes_kill_nothing),
 		TEST(a_live_socket_is_not_replaced_and_a_dead_one_is),
+		TEST(a_stranger_who_locks_the_directory_stops_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

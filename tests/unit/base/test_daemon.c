@@ -40,6 +40,31 @@ static int say_ready(int ready)
 	return daemon_ready(ready) == 0 ? 0 : 1;
 }
 
+/* Started with stdio closed: what it opens must not be taken for stdio. */
+static int ready_without_stdio(int ready)
+{
+	int opened = open("/dev/zero", O_RDONLY);
+
+	return ready > STDERR_FILENO && opened > STDERR_FILENO ? say_ready(ready) : 5;
+}
+
+static void closed_stdio_is_not_mistaken_for_ours(void **state)
+{
+	int saved[3], status;
+
+	(void)state;
+	for (int fd = 0; fd <= 2; fd++)
+		saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+	for (int fd = 0; fd <= 2; fd++)
+		close(fd);
+	status = run(ready_without_stdio);
+	for (int fd = 0; fd <= 2; fd++) {
+		dup2(saved[fd], fd);
+		close(saved[fd]);
+	}
+	assert_int_equal(status, 0);
+}
+
 static int fail_with_3(int ready)
 {
 	(void)ready;
@@ -170,6 +195,7 @@ int main(void)
 		cmocka_unit_test(command_exits_as_the_daemon_says),
 		cmocka_unit_test(stderr_is_the_callers_until_ready),
 		cmocka_unit_test(in_the_foreground_stdio_stays),
+		cmocka_unit_test(closed_stdio_is_not_mistaken_for_ours),
 		cmocka_unit_test(a_second_instance_is_kept_out),
 	};
 
