@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "natd/active.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "natd/ruleset.h"
+
+int active_load(const char *path, struct active **out, struct conf_errors *errors)
+{
+	struct active *active = calloc(1, sizeof(*active));
+	int r;
+
+	if (!active)
+		return -ENOMEM;
+	r = natd_conf_load(path, &active->conf, errors);
+	if (r == 0)
+		r = natd_conf_hash(active->conf, active->hash);
+	if (r == 0)
+		r = ruleset_new(active->conf, &active->ruleset);
+	if (r == 0)
+		r = listing_parse(active->ruleset, &active->wanted);
+	if (r == 0)
+		r = ruleset_guard_new(active->conf, &active->guard);
+	if (r < 0) {
+		active_free(active);
+		return r;
+	}
+	*out = active;
+	return 0;
+}
+
+void active_free(struct active *active)
+{
+	if (!active)
+		return;
+	listing_free(active->wanted);
+	free(active->guard);
+	free(active->ruleset);
+	natd_conf_free(active->conf);
+	free(active);
+}
+
+void active_freep(struct active **active)
+{
+	active_free(*active);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A config together with all that is made of it: everything that can fail before the kernel. */
+#ifndef NATD_ACTIVE_H
+#define NATD_ACTIVE_H
+
+#include "natd/conf.h"
+#include "natd/listing.h"
+
+struct active {
+	struct natd_conf *conf;
+	char hash[NATD_CONF_HASH_STRLEN];
+	char *ruleset;          /* the text for nft */
+	struct listing *wanted; /* the same, to compare the kernel with */
+	char *guard;            /* the text of the table that holds while the ruleset is gone */
+};
+
+/*
+ * Read a config and make its ruleset. The caller frees *out. Returns 0, or a negative errno; errors
+ * then tells what is wrong with the file, if that is the cause.
+ */
+int active_load(const char *path, struct active **out, struct conf_errors *errors);
+void active_free(struct active *active);
+void active_freep(struct active **active); /* for __attribute__((cleanup)) */
+
+#endif

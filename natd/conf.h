@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* natd.conf as values. What each key means is in natd.conf(5). */
+#ifndef NATD_CONF_H
+#define NATD_CONF_H
+
+#include "base/conf.h"
+
+/* Bounds of the lists that cost memory or rules in the kernel; far above any real use. */
+#define NATD_UPLINKS_MAX 64
+#define NATD_SUBNETS_MAX 1024
+#define NATD_POOL_MAX 256
+
+/* An interface that leads to the Internet. */
+struct natd_uplink {
+	char name[IFNAMSIZ];
+	const config_setting_t *at; /* where it stands; only while the file is being checked */
+};
+
+/* A prefix of a list that is checked against others. */
+struct natd_prefix {
+	struct prefix prefix;
+	const config_setting_t *at; /* as above */
+};
+
+/* A private network whose hosts may use the uplinks. */
+struct natd_subnet {
+	struct conf_where where;
+	struct prefix prefix;
+	struct addr
+		*snat; /* public addresses, all of the prefix's family; none: the uplink's own */
+	size_t n_snat;
+	uint32_t max_connections_per_host; /* 0: no limit */
+};
+
+enum natd_protocol { NATD_TCP, NATD_UDP };
+
+/* A port of the uplinks' addresses that leads to an inside host. */
+struct natd_forward {
+	struct conf_where where;
+	uint8_t protocol; /* enum natd_protocol */
+	uint16_t uplink_port;
+	struct conf_hostport to;
+};
+
+/* How long a translated flow that is silent keeps its place, in seconds. */
+struct natd_timeouts {
+	uint32_t tcp_established_s;
+	uint32_t tcp_transitory_s; /* opening or closing */
+	uint32_t udp_s;
+};
+
+struct natd_conf {
+	struct conf_where where;
+	struct natd_uplink *uplinks;
+	struct natd_subnet *subnets;
+	struct natd_prefix *never_uplink;
+	uint16_t *reserved_ports;
+	struct natd_forward *forwards;
+	size_t n_uplinks, n_subnets, n_never_uplink, n_reserved_ports, n_forwards;
+	struct conf_ports ports;
+	struct natd_timeouts timeouts;
+};
+
+extern const struct conf_table natd_conf_table;
+
+/*
+ * Read and check a file. Returns 0 with *out to be freed with natd_conf_free, or a negative errno
+ * with at least one entry in errors; *out is untouched then.
+ */
+int natd_conf_load(const char *path, struct natd_conf **out, struct conf_errors *errors);
+void natd_conf_free(struct natd_conf *conf);
+void natd_conf_freep(struct natd_conf **conf); /* for __attribute__((cleanup)) */
+
+#define NATD_CONF_HASH_STRLEN 17
+
+/*
+ * Sixteen hex digits that are the same for configs that mean the same, whatever their layout and
+ * comments. Returns 0 or -ENOMEM.
+ */
+int natd_conf_hash(const struct natd_conf *conf, char out[static NATD_CONF_HASH_STRLEN]);
+
+#endif

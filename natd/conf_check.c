@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "natd/conf_check.h"
+
+#include <string.h>
+
+#include "natd/conf.h"
+#include "natd/ports.h"
+
+static bool overlap(const struct prefix *a, const struct prefix *b)
+{
+	return prefix_covers(a, b) || prefix_covers(b, a);
+}
+
+void conf_check_subnet(struct conf_ctx *ctx, void *values)
+{
+	const struct natd_subnet *subnet = values;
+	char prefix[PREFIX_STRLEN], address[ADDR_STRLEN];
+
+	prefix_format(&subnet->prefix, prefix);
+	if (subnet->prefix.len == 0)
+		conf_error_at(
+			ctx, &subnet->where, "prefix: %s is everything, not a subnet", prefix);
+	if (subnet->n_snat > NATD_POOL_MAX)
+		conf_error_at(ctx, &subnet->where, "snat: more than %d addresses", NATD_POOL_MAX);
+	for (size_t i = 0; i < subnet->n_snat; i++) {
+		const struct addr *to = &subnet->snat[i];
+
+		addr_format(to, address);
+		if (to->family != subnet->prefix.addr.family)
+			conf_error_at(ctx, &subnet->where,
+				"snat: %s and subnet %s are of different families", address,
+				prefix);
+		for (size_t j = 0; j < i; j++)
+			if (addr_equal(to, &subnet->snat[j]))
+				conf_error_at(
+					ctx, &subnet->where, "snat: %s is listed twice", address);
+	}
+}
+
+void conf_check_forward(struct conf_ctx *ctx, void *values)
+{
+	const struct natd_forward *forward = values;
+
+	if (forward->to.address.addr.family == ADDR_NONE)
+		conf_error_at(ctx, &forward->where, "to: \"%s\" is a name; only an address serves",
+			forward->to.host);
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+static void check_uplinks(struct conf_ctx *ctx, const struct natd_conf *conf)
+{
+	if (conf->n_uplinks > NATD_UPLINKS_MAX)
+		conf_error(ctx, conf->uplinks[NATD_UPLINKS_MAX].at, "uplinks: more than %d",
+			NATD_UPLINKS_MAX);
+	for (size_t i = 0; i < conf->n_uplinks; i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(conf->uplinks[i].name, conf->uplinks[j].name) == 0)
+				conf_error(ctx, conf->uplinks[i].at,
+					"uplinks: \"%s\" is listed twice", conf->uplinks[i].name);
+}
+
+static void check_subnets(struct conf_ctx *ctx, const struct natd_conf *conf)
+{
+	char a[PREFIX_STRLEN], b[PREFIX_STRLEN];
+
+	if (conf->n_subnets > NATD_SUBNETS_MAX)
+		conf_error_at(ctx, &conf->subnets[NATD_SUBNETS_MAX].where, "subnets: more than %d",
+			NATD_SUBNETS_MAX);
+	for (size_t i = 0; i < conf->n_subnets; i++)
+		for (size_t j = 0; j < i; j++)
+			if (overlap(&conf->subnets[i].prefix, &conf->subnets[j].prefix))
+				conf_error_at(ctx, &conf->subnets[i].where,
+					"prefix: %s overlaps with subnet %s of line %d",
+					prefix_format(&conf->subnets[i].prefix, a),
+					prefix_format(&conf->subnets[j].prefix, b),
+					conf->subnets[j].where.line);
+}
+
+static void check_snat_is_outside(struct conf_ctx *ctx, const struct natd_conf *conf)
+{
+	char address[ADDR_STRLEN], prefix[PREFIX_STRLEN];
+
+	for (size_t i = 0; i < conf->n_subnets; i++)
+		for (size_t k = 0; k < conf->subnets[i].n_snat; k++)
+			for (size_t j = 0; j < conf->n_subnets; j++)
+				if (prefix_contains(
+					    &conf->subnets[j].prefix, &conf->subnets[i].snat[k]))
+					conf_error_at(ctx, &conf->subnets[i].where,
+						"snat: %s is in subnet %s, so it is not public",
+						addr_format(&conf->subnets[i].snat[k], address),
+						prefix_format(&conf->subnets[j].prefix, prefix));
+}
+
+static void check_never_uplink(struct conf_ctx *ctx, const struct natd_conf *conf)
+{
+	char a[PREFIX_STRLEN], b[PREFIX_STRLEN];
+
+	for (size_t i = 0; i < conf->n_never_uplink; i++) {
+		const struct natd_prefix *never = &conf->never_uplink[i];
+
+		prefix_format(&never->prefix, a);
+		if (never->prefix.len == 0)
+			conf_error(ctx, never->at,
+				"never_uplink: %s leaves nothing for the uplinks", a);
+		for (size_t j = 0; j < i; j++)
+			if (overlap(&never->prefix, &conf->never_uplink[j].prefix))
+				conf_error(ctx, never->at, "never_uplink: %s overlaps with %s", a,
+					prefix_format(&conf->never_uplink[j].prefix, b));
+		for (size_t j = 0; j < conf->n_subnets; j++)
+			if (overlap(&never->prefix, &conf->subnets[j].prefix))
+				conf_error(ctx, never->at,
+					"never_uplink: %s overlaps with subnet %s, which is to use "
+					"the uplinks",
+					a, prefix_format(&conf->subnets[j].prefix, b));
+	}
+}
+
+static void check_forward_target(
+	struct conf_ctx *ctx, const struct natd_conf *conf, const struct natd_forward *forward)
+{
+	char address[ADDR_STRLEN];
+
+	for (size_t i = 0; i < conf->n_subnets; i++)
+		if (prefix_contains(&conf->subnets[i].prefix, &forward->to.address.addr))
+			return;
+	conf_error_at(ctx, &forward->where, "to: %s is in none of the subnets",
+		addr_format(&forward->to.address.addr, address));
+}
+
+static bool collide(const struct natd_forward *a, const struct natd_forward *b)
+{
+	return a->protocol == b->protocol && a->uplink_port == b->uplink_port &&
+	       a->to.address.addr.family == b->to.address.addr.family;
+}
+
+static void check_forwards(struct conf_ctx *ctx, const struct natd_conf *conf)
+{
+	for (size_t i = 0; i < conf->n_forwards; i++) {
+		const struct natd_forward *forward = &conf->forwards[i];
+
+		check_forward_target(ctx, conf, forward);
+		for (size_t j = 0; j < i; j++)
+			if (collide(forward, &conf->forwards[j]))
+				conf_error_at(ctx, &forward->where,
+					"uplink_port: %d is forwarded by line %d already",
+					forward->uplink_port, conf->forwards[j].where.line);
+		for (size_t j = 0; j < conf->n_reserved_ports; j++)
+			if (conf->reserved_ports[j] == forward->uplink_port)
+				conf_error_at(ctx, &forward->where,
+					"uplink_port: %d is one of the reserved_ports",
+					forward->uplink_port);
+	}
+}
+
+static void check_ports(struct conf_ctx *ctx, const struct natd_conf *conf)
+{
+	struct ports ports;
+
+	if (ports_init(&ports, conf) < 0) {
+		conf_error_at(ctx, &conf->where, "out of memory");
+		return;
+	}
+	if (!ports.n)
+		conf_error_at(ctx, &conf->where,
+			"ports: %d-%d leaves none beside reserved_ports and forwards",
+			conf->ports.first, conf->ports.last);
+	ports_done(&ports);
+}
+
+/* The tree that they point into goes away when the checks are done. */
+static void forget_settings(struct natd_conf *conf)
+{
+	for (size_t i = 0; i < conf->n_uplinks; i++)
+		conf->uplinks[i].at = NULL;
+	for (size_t i = 0; i < conf->n_never_uplink; i++)
+		conf->never_uplink[i].at = NULL;
+}
+
+void conf_check_whole(struct conf_ctx *ctx, void *values)
+{
+	struct natd_conf *conf = values;
+
+	check_uplinks(ctx, conf);
+	check_subnets(ctx, conf);
+	check_snat_is_outside(ctx, conf);
+	check_never_uplink(ctx, conf);
+	check_forwards(ctx, conf);
+	check_ports(ctx, conf);
+	forget_settings(conf);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "natd/conf_type.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "natd/conf.h"
+
+#define SHOWN_MAX 64 /* bytes of a rejected value that an error shows */
+
+static int refuse(
+	struct conf_ctx *ctx, const config_setting_t *at, const char *key, const char *expects)
+{
+	const char *text = config_setting_get_string(at);
+	char shown[SHOWN_MAX];
+
+	log_escape(text, strlen(text), shown, sizeof(shown));
+	conf_error(ctx, at, "%s: \"%s\" is not %s", key, shown, expects);
+	return -EINVAL;
+}
+
+/* --- uplinks ---------------------------------------------------------------------------------- */
+
+static const char name_expects[] = "an interface name: 1 to 15 of A-Z a-z 0-9 _ = + . -";
+
+/* As the base reads an interface's name: nothing in it has a meaning in a ruleset. */
+static bool is_ifname(const char *text)
+{
+	static const char valid[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_=+.-";
+	size_t len = strlen(text);
+
+	return len > 0 && len < IFNAMSIZ && strspn(text, valid) == len && *text != '-' &&
+	       strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+}
+
+static int parse_uplink(struct conf_ctx *ctx, const config_setting_t *at, void *dst)
+{
+	struct natd_uplink *uplink = dst;
+	const char *text = config_setting_get_string(at);
+
+	if (!text)
+		return conf_expected(ctx, at, name_expects);
+	if (!is_ifname(text))
+		return refuse(ctx, at, "uplinks", name_expects);
+	memcpy(uplink->name, text, strlen(text) + 1);
+	uplink->at = at;
+	return 0;
+}
+
+static void print_uplink(FILE *f, int indent, const void *src)
+{
+	const struct natd_uplink *uplink = src;
+
+	(void)indent;
+	fprintf(f, "\"%s\"", uplink->name);
+}
+
+const struct conf_custom conf_type_uplink = {
+	.expects = name_expects,
+	.parse = parse_uplink,
+	.print = print_uplink,
+};
+
+/* --- prefixes --------------------------------------------------------------------------------- */
+
+static const char prefix_expects[] = "a prefix like \"10.0.0.0/8\" or \"2001:db8::/32\"";
+
+static int parse_prefix(struct conf_ctx *ctx, const config_setting_t *at, void *dst)
+{
+	struct natd_prefix *out = dst;
+	const char *text = config_setting_get_string(at);
+	char shown[PREFIX_STRLEN];
+	struct prefix masked;
+	int r;
+
+	if (!text)
+		return conf_expected(ctx, at, prefix_expects);
+	r = prefix_parse(text, true, &out->prefix);
+	out->at = at;
+	if (r == -EADDRNOTAVAIL && prefix_parse(text, false, &masked) == 0)
+		conf_error(ctx, at,
+			"never_uplink: \"%s\" has bits set past its length; the prefix is \"%s\"",
+			text, prefix_format(&masked, shown));
+	else if (r < 0)
+		refuse(ctx, at, "never_uplink", prefix_expects);
+	return r < 0 ? -EINVAL : 0;
+}
+
+static void print_prefix(FILE *f, int indent, const void *src)
+{
+	const struct natd_prefix *prefix = src;
+	char text[PREFIX_STRLEN];
+
+	(void)indent;
+	fprintf(f, "\"%s\"", prefix_format(&prefix->prefix, text));
+}
+
+const struct conf_custom conf_type_prefix = {
+	.expects = prefix_expects,
+	.parse = parse_prefix,
+	.print = print_prefix,
+};
+
+/* --- timeouts --------------------------------------------------------------------------------- */
+
+/*
+ * "cloud" has the 350 s that cloud NAT gateways have. "behave" has what RFC 5382 section 5 (2 h 4
+ * min, 4 min) and RFC 4787 section 4.3 (5 min recommended) ask of a NAT.
+ */
+static const struct {
+	const char *name;
+	struct natd_timeouts timeouts;
+} profiles[] = {
+	{"cloud", {.tcp_established_s = 350, .tcp_transitory_s = 240, .udp_s = 350}},
+	{"behave", {.tcp_established_s = 7440, .tcp_transitory_s = 240, .udp_s = 300}},
+};
+
+#define SECONDS(field) CONF_FIELD(struct natd_timeouts, field), .min = 1, .max = 7 * 24 * 3600
+static const struct conf_row timeout_rows[] = {
+	{"tcp_established", CONF_INT, SECONDS(tcp_established_s), .unit = "seconds",
+		.fallback = "7440", .help = "TCP between its handshake and its end"},
+	{"tcp_transitory", CONF_INT, SECONDS(tcp_transitory_s), .unit = "seconds",
+		.fallback = "240", .help = "TCP that is opening or closing"},
+	{"udp", CONF_INT, SECONDS(udp_s), .unit = "seconds", .fallback = "300",
+		.help = "UDP, answered or not"},
+};
+static const struct conf_table timeout_table = CONF_TABLE(struct natd_timeouts, timeout_rows);
+
+static const char timeouts_expects[] = "\"cloud\", \"behave\", or a group of seconds";
+
+static int parse_timeouts(struct conf_ctx *ctx, const config_setting_t *at, void *dst)
+{
+	struct natd_timeouts *timeouts = dst;
+	const char *word = config_setting_get_string(at);
+
+	if (config_setting_is_group(at))
+		return conf_group_parse(ctx, at, &timeout_table, timeouts);
+	if (!word)
+		return conf_expected(ctx, at, timeouts_expects);
+	for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)
+		if (strcmp(word, profiles[i].name) == 0) {
+			*timeouts = profiles[i].timeouts;
+			return 0;
+		}
+	return refuse(ctx, at, "timeouts", timeouts_expects);
+}
+
+static void print_timeouts(FILE *f, int indent, const void *src)
+{
+	conf_group_print(f, indent, &timeout_table, src);
+}
+
+const struct conf_custom conf_type_timeouts = {
+	.expects = timeouts_expects,
+	.parse = parse_timeouts,
+	.print = print_timeouts,
+};

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* natd: the command line. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/args.h"
+#include "base/cleanup.h"
+#include "base/daemon.h"
+#include "base/log.h"
+#include "natd/active.h"
+#include "natd/load.h"
+#include "natd/natd.h"
+#include "netlink/nft.h"
+
+enum { EXIT_USAGE = 2 };
+
+static const struct args_program program = {
+	.name = "natd",
+	.synopsis =
+		"  natd [-f] [-v] [-c FILE] [--run-dir DIR]   keep the ruleset of a config in "
+		"force\n"
+		"  natd -n [-c FILE]                          check a config\n"
+		"  natd -n --print [-c FILE]                  check it and print its ruleset\n"
+		"  natd --flush [--run-dir DIR]               remove the ruleset: private traffic\n"
+		"                                             is then neither translated nor held\n"
+		"The config is " NATD_CONFIG " unless another is given.\n",
+};
+
+/* Take a flag that no other daemon has out of argv. Returns true if it was there. */
+static bool take_flag(int *argc, char **argv, const char *flag)
+{
+	int kept = 0, n = *argc;
+
+	for (int i = 0; i < n; i++)
+		if (i == 0 || strcmp(argv[i], flag) != 0)
+			argv[kept++] = argv[i];
+	argv[kept] = NULL;
+	*argc = kept;
+	return kept != n;
+}
+
+static int check(const char *path, bool print)
+{
+	__attribute__((cleanup(active_freep))) struct active *active = NULL;
+	struct conf_errors errors = {0};
+	int r = active_load(path, &active, &errors);
+
+	conf_errors_print(stderr, &errors);
+	if (r < 0 && !errors.n)
+		fprintf(stderr, "natd: %s\n", strerror(-r));
+	conf_errors_done(&errors);
+	if (r == 0 && print)
+		fputs(active->ruleset, stdout);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Not while natd runs: it would take that for a stranger's doing and repair it. */
+static int lock_out(const char *run_dir, int *lock)
+{
+	char path[NATD_PATH_SIZE];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/natd.lock", run_dir);
+	r = daemon_lock(path, lock);
+	if (r == -EWOULDBLOCK)
+		log_err("natd runs: stop it first");
+	return r == -EWOULDBLOCK ? r : 0;
+}
+
+static int flush(const char *run_dir)
+{
+	__attribute__((cleanup(nft_freep))) struct nft *nft = NULL;
+	_cleanup_close_ int lock = -1;
+	char why[NATD_WHY_SIZE] = "out of memory";
+	int r = lock_out(run_dir, &lock);
+
+	if (r < 0)
+		return EXIT_FAILURE;
+	r = nft_new(&nft);
+	if (r == 0)
+		r = load_remove(nft, why, sizeof(why));
+	if (r < 0)
+		log_err("cannot remove the ruleset: %s", why);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int serve(struct natd_options *options, bool background)
+{
+	int exit_status, r = 0;
+
+	if (background)
+		r = daemon_detach(&options->ready_fd, &exit_status);
+	if (r > 0)
+		return exit_status;
+	if (r < 0) {
+		log_err("cannot go into the background: %s", strerror(-r));
+		return EXIT_FAILURE;
+	}
+	return natd_main(options);
+}
+
+int main(int argc, char **argv)
+{
+	bool print = take_flag(&argc, argv, "--print");
+	bool remove = take_flag(&argc, argv, "--flush");
+	struct natd_options options = {.ready_fd = -1};
+	struct args args;
+	int r = args_parse(&program, argc, argv, &args);
+
+	if (r != 0)
+		return r > 0 ? EXIT_SUCCESS : EXIT_USAGE;
+	if (print && !args.check) {
+		fprintf(stderr, "natd: --print goes with -n\nTry: natd --help\n");
+		return EXIT_USAGE;
+	}
+	log_init("natd", LOG_DEST_AUTO, args.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+	if (remove)
+		return flush(args.run_dir);
+	options.config = args.config ? args.config : NATD_CONFIG;
+	options.run_dir = args.run_dir;
+	return args.check ? check(options.config, print) : serve(&options, !args.foreground);
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The ruleset outlives the daemon: a crash, a restart or an upgrade changes nothing for those who
+ * pass through. So the start is the same as a repair: look at what is there, replace what is not
+ * as it should be, and keep what has memory.
+ */
+#include "natd/natd.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/daemon.h"
+#include "base/sandbox.h"
+#include "natd/active.h"
+#include "natd/control.h"
+#include "natd/ruleset.h"
+#include "netlink/nft.h"
+#include "netlink/nft_watch.h"
+#include "netlink/observe.h"
+
+#define TICK_US (10 * US_PER_S)    /* between looks at counts and settings of the kernel */
+#define RETRY_US (100 * US_PER_MS) /* after a repair that failed */
+#define REPAIRS_LOGGED_PER_MINUTE 20
+
+/* --- keeping the ruleset in force ------------------------------------------------------------- */
+
+static void look(struct natd *natd)
+{
+	int r = load_verify(natd->nft, natd->active->wanted, &natd->ruleset, natd->ruleset_why,
+		sizeof(natd->ruleset_why));
+
+	if (r < 0)
+		natd->ruleset = LOAD_DIFFERS; /* not known to be right is not right */
+}
+
+static int install(struct natd *natd, const struct active *active)
+{
+	int r = load_ruleset(natd->nft, active->ruleset, active->wanted, natd->ruleset_why,
+		sizeof(natd->ruleset_why));
+
+	if (r == 0)
+		natd->ruleset = LOAD_VERIFIED;
+	return r;
+}
+
+/* The ruleset does its work without; what is lost is cover for the moment of a stranger's flush. */
+static void install_guard(struct natd *natd)
+{
+	char why[NATD_WHY_SIZE];
+
+	if (nft_run(natd->guard, natd->active->guard, why, sizeof(why)) < 0)
+		log_warn("no guard for when others flush the ruleset: %s", why);
+}
+
+static void retry_later(struct natd *natd)
+{
+	sd_event_source_set_time_relative(natd->retry, RETRY_US);
+	sd_event_source_set_enabled(natd->retry, SD_EVENT_ONESHOT);
+}
+
+bool natd_repair(struct natd *natd, const char *who)
+{
+	char cause[NATD_WHY_SIZE];
+	mono_t began = clock_mono(), ended;
+
+	look(natd);
+	if (natd->ruleset == LOAD_VERIFIED)
+		return true;
+	snprintf(cause, sizeof(cause), "%s", natd->ruleset_why);
+	if (install(natd, natd->active) < 0) {
+		log_warn_limited(&natd->repair_limit, clock_mono(),
+			"changed by %s: %s; cannot restore the ruleset yet: %s", who, cause,
+			natd->ruleset_why);
+		look(natd);
+		retry_later(natd);
+		natd_judge(natd);
+		return false;
+	}
+	ended = clock_mono();
+	log_warn_limited(&natd->repair_limit, ended,
+		"changed by %s: %s; ruleset restored in %" PRIu64 " us", who, cause,
+		mono_elapsed_us(began, ended));
+	natd_judge(natd);
+	return true;
+}
+
+static void on_table_changed(const struct nft_change *change, void *arg)
+{
+	char who[64];
+
+	if (change->pid)
+		snprintf(who, sizeof(who), "%s (process %u)", change->process, change->pid);
+	else
+		snprintf(who, sizeof(who), "an unknown process");
+	natd_repair(arg, who);
+}
+
+static int on_retry(sd_event_source *source, uint64_t us, void *arg)
+{
+	(void)source;
+	(void)us;
+	natd_repair(arg, "an unknown process");
+	return 0;
+}
+
+/* --- judging ---------------------------------------------------------------------------------- */
+
+static enum log_level level_of(enum health_state state)
+{
+	switch (state) {
+	case HEALTH_UP:
+		return LOG_LEVEL_NOTICE;
+	case HEALTH_DEGRADED:
+		return LOG_LEVEL_WARNING;
+	case HEALTH_DOWN:
+	case HEALTH_STATES:
+		break;
+	}
+	return LOG_LEVEL_ERR;
+}
+
+void natd_judge(struct natd *natd)
+{
+	struct health_facts facts = {
+		.ruleset = natd->ruleset,
+		.ruleset_why = natd->ruleset_why,
+		.net = observe_state(natd->observe),
+	};
+	char reason[HEALTH_REASON_SIZE];
+	enum health_state state;
+
+	proc_read(&facts.proc);
+	state = health_judge(natd->active->conf, &facts, reason);
+	if (state != natd->health || strcmp(reason, natd->reason) != 0)
+		log_line(level_of(state), "NAT is %s%s%s", health_state_names[state],
+			*reason ? ": " : "", reason);
+	natd->health = state;
+	snprintf(natd->reason, sizeof(natd->reason), "%s", reason);
+}
+
+static int on_tick(sd_event_source *source, uint64_t us, void *arg)
+{
+	(void)us;
+	natd_judge(arg);
+	sd_event_source_set_time_relative(source, TICK_US);
+	return 0;
+}
+
+static void on_net_changed(struct observe *observe, void *arg)
+{
+	(void)observe;
+	natd_judge(arg);
+}
+
+/* --- reload ----------------------------------------------------------------------------------- */
+
+/* All into the log, the first into err. */
+static void report_errors(const struct conf_errors *errors, int r, char *err, size_t errlen)
+{
+	const struct conf_error *first = errors->items;
+
+	for (size_t i = 0; i < errors->n; i++)
+		log_err("%s:%d: %s", first[i].file, first[i].line, first[i].reason);
+	if (!errors->n) {
+		snprintf(err, errlen, "cannot load the config: %s", strerror(-r));
+		log_err("%s", err);
+	} else if (errors->n == 1) {
+		snprintf(err, errlen, "%s:%d: %s", first->file, first->line, first->reason);
+	} else {
+		snprintf(err, errlen, "%s:%d: %s (and %zu more)", first->file, first->line,
+			first->reason, errors->n - 1);
+	}
+}
+
+int natd_reload(struct natd *natd, char *err, size_t errlen)
+{
+	struct conf_errors errors = {0};
+	struct active *next = NULL;
+	int r = active_load(natd->options->config, &next, &errors);
+
+	if (r < 0) {
+		report_errors(&errors, r, err, errlen);
+		conf_errors_done(&errors);
+		return r;
+	}
+	r = install(natd, next);
+	if (r < 0) {
+		snprintf(err, errlen, "the ruleset is not in force, the old one stays: %s",
+			natd->ruleset_why);
+		log_err("%s", err);
+		active_free(next);
+		natd_repair(natd, "a reload that failed");
+		return r;
+	}
+	active_free(natd->active);
+	natd->active = next;
+	install_guard(natd);
+	log_notice("config %s is in force", next->hash);
+	natd_judge(natd);
+	return 0;
+}
+
+/* --- start and end ---------------------------------------------------------------------------- */
+
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *arg)
+{
+	(void)si;
+	(void)arg;
+	return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *arg)
+{
+	char err[NATD_WHY_SIZE];
+
+	(void)source;
+	(void)si;
+	natd_reload(arg, err, sizeof(err));
+	return 0;
+}
+
+static int watch_signals(struct natd *natd)
+{
+	sigset_t mask;
+	int r;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+		return -errno;
+	signal(SIGPIPE, SIG_IGN);
+	r = sd_event_add_signal(natd->event, NULL, SIGTERM, on_stop_signal, natd);
+	if (r >= 0)
+		r = sd_event_add_signal(natd->event, NULL, SIGINT, on_stop_signal, natd);
+	if (r >= 0)
+		r = sd_event_add_signal(natd->event, NULL, SIGHUP, on_hangup, natd);
+	return r < 0 ? r : 0;
+}
+
+static int make_timers(struct natd *natd)
+{
+	int r = sd_event_add_time_relative(
+		natd->event, &natd->tick, CLOCK_BOOTTIME, TICK_US, 0, on_tick, natd);
+
+	if (r >= 0)
+		r = sd_event_source_set_enabled(natd->tick, SD_EVENT_ON);
+	if (r >= 0)
+		r = sd_event_add_time_relative(
+			natd->event, &natd->retry, CLOCK_BOOTTIME, RETRY_US, 1, on_retry, natd);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(natd->retry, SD_EVENT_OFF);
+	return r < 0 ? r : 0;
+}
+
+static int take_lock(struct natd *natd)
+{
+	const char *run_dir = natd->options->run_dir;
+	char path[NATD_PATH_SIZE];
+	int r;
+
+	if (mkdir(run_dir, 0755) < 0 && errno != EEXIST) {
+		log_err("cannot make %s: %s", run_dir, strerror(errno));
+		return -errno;
+	}
+	if ((size_t)snprintf(path, sizeof(path), "%s/natd.lock", run_dir) >= sizeof(path)) {
+		log_err("%s: too long a name", run_dir);
+		return -ENAMETOOLONG;
+	}
+	r = daemon_lock(path, &natd->lock_fd);
+	if (r == -EWOULDBLOCK)
+		log_err("another natd runs with %s", run_dir);
+	else if (r < 0)
+		log_err("cannot lock %s: %s", path, strerror(-r));
+	return r;
+}
+
+static int load_config(struct natd *natd)
+{
+	struct conf_errors errors = {0};
+	char err[NATD_WHY_SIZE];
+	int r = active_load(natd->options->config, &natd->active, &errors);
+
+	if (r < 0)
+		report_errors(&errors, r, err, sizeof(err));
+	conf_errors_done(&errors);
+	return r;
+}
+
+/* The loop and all that it listens to, before the first change to the kernel. */
+static int prepare(struct natd *natd)
+{
+	const struct observe_config watch_net = {.changed = on_net_changed, .arg = natd};
+	int r = sd_event_new(&natd->event);
+
+	if (r >= 0)
+		r = watch_signals(natd);
+	if (r >= 0)
+		r = make_timers(natd);
+	if (r >= 0)
+		r = nft_new(&natd->nft);
+	if (r >= 0)
+		r = nft_new(&natd->guard);
+	if (r >= 0)
+		r = nft_watch_new(natd->event, RULESET_TABLE, on_table_changed, natd, &natd->watch);
+	if (r >= 0)
+		r = observe_new(&watch_net, &natd->observe);
+	if (r >= 0)
+		r = observe_attach(natd->observe, natd->event, SD_EVENT_PRIORITY_NORMAL);
+	if (r < 0)
+		log_err("cannot set up: %s", strerror(-r));
+	return r < 0 ? r : 0;
+}
+
+static int first_install(struct natd *natd)
+{
+	int r;
+
+	look(natd);
+	if (natd->ruleset == LOAD_VERIFIED) {
+		log_info("the ruleset is in force already");
+		return 0;
+	}
+	r = install(natd, natd->active);
+	if (r < 0)
+		log_err("the ruleset is not in force: %s", natd->ruleset_why);
+	return r;
+}
+
+static int restrict_privilege(void)
+{
+	static const int caps[] = {CAP_NET_ADMIN};
+	int r = sandbox_restrict_caps(caps, sizeof(caps) / sizeof(caps[0]));
+
+	if (r < 0)
+		log_err("cannot drop capabilities: %s", strerror(-r));
+	return r;
+}
+
+static int start(struct natd *natd)
+{
+	int r = load_config(natd);
+
+	if (r == 0)
+		r = take_lock(natd);
+	if (r == 0)
+		r = prepare(natd);
+	if (r == 0)
+		r = first_install(natd);
+	if (r == 0)
+		r = control_start(natd);
+	if (r == 0)
+		r = restrict_privilege();
+	if (r < 0)
+		return r;
+	install_guard(natd);
+	log_notice("config %s is in force", natd->active->hash);
+	natd_judge(natd);
+	return daemon_ready(natd->options->ready_fd);
+}
+
+static void stop(struct natd *natd)
+{
+	control_stop(natd);
+	observe_free(natd->observe);
+	nft_watch_free(natd->watch);
+	nft_free(natd->guard);
+	nft_free(natd->nft);
+	sd_event_source_disable_unref(natd->retry);
+	sd_event_source_disable_unref(natd->tick);
+	sd_event_unref(natd->event);
+	active_free(natd->active);
+	cleanup_close(&natd->lock_fd);
+}
+
+int natd_main(const struct natd_options *options)
+{
+	struct natd natd = {
+		.options = options,
+		.lock_fd = -1,
+		.started = clock_mono(),
+		.ruleset = LOAD_MISSING,
+		.repair_limit = LOG_LIMIT_INIT(REPAIRS_LOGGED_PER_MINUTE),
+		.health = HEALTH_STATES,
+	};
+	int r = start(&natd);
+
+	if (r >= 0)
+		r = sd_event_loop(natd.event);
+	if (r >= 0) {
+		sd_notify(0, "STOPPING=1");
+		log_notice("stopped; the ruleset stays in force");
+	}
+	stop(&natd);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

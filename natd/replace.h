@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How a ruleset takes the place of what the kernel has under our table's name, in one transaction.
+ * Pure.
+ *
+ * Rules, chains and sets are replaced. What carries memory stays as long as the new ruleset has it
+ * too: counters their values, timeout objects the flows that were given them, dynamic sets the
+ * hosts that they count.
+ */
+#ifndef NATD_REPLACE_H
+#define NATD_REPLACE_H
+
+#include "natd/listing.h"
+
+/*
+ * Write the commands that put `ruleset` (and `wanted`, the same taken apart) in the place of
+ * `found`; NULL if there is no table. The caller frees *text. Returns 0 or -ENOMEM.
+ */
+int replace_new(const char *ruleset, const struct listing *wanted, const struct listing *found,
+	char **text);
+
+/* The same for whatever is there, with nothing kept: when the above is refused. */
+int replace_all(const char *ruleset, char **text);
+
+#endif

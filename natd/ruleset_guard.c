@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guard: a second table, which the kernel lets nobody but its owner change and drops when that
+ * owner ends. It holds while others have flushed the ruleset and we have not yet put it back:
+ *
+ *   - that there is a nat chain keeps conntrack and translation at work, so no known flow notices
+ *   - nothing new comes in by an uplink, nothing private goes out there, so no flow is begun that
+ *     would stay as it should never have been
+ *
+ * Its chains come after those of the ruleset, which count what they drop.
+ */
+#include "natd/ruleset_out.h"
+
+static void write_forward(struct ruleset_out *out)
+{
+	ruleset_base_chain(
+		out, "forward", "filter hook forward priority filter + 10; policy accept");
+	ruleset_rule(out, "ct state established,related accept");
+	ruleset_rule(out, "ct status dnat accept");
+	ruleset_rule(out, "iifname %s drop", out->uplinks);
+	ruleset_end(out);
+}
+
+static void write_translate(struct ruleset_out *out)
+{
+	ruleset_base_chain(out, "translate", "nat hook postrouting priority srcnat; policy accept");
+	ruleset_end(out);
+}
+
+static void write_leak(struct ruleset_out *out)
+{
+	ruleset_base_chain(
+		out, "leak", "filter hook postrouting priority srcnat + 20; policy accept");
+	ruleset_rule(out, "oifname != %s accept", out->uplinks);
+	ruleset_rule(out, "ct status snat accept");
+	for (size_t i = 0; i < 2; i++) {
+		const struct ruleset_words *w = &ruleset_words[i];
+		bool never_uplink = ruleset_has_never_uplink(out, w->family);
+
+		if (never_uplink)
+			ruleset_rule(out, "%s daddr @never_uplink%c drop", w->ip, w->digit);
+		if (never_uplink || ruleset_has_subnets(out, w->family))
+			ruleset_rule(out, "%s saddr @private%c drop", w->ip, w->digit);
+	}
+	ruleset_end(out);
+}
+
+void ruleset_guard(struct ruleset_out *out)
+{
+	ruleset_uplinks(out);
+	ruleset_prefix_sets(out);
+	write_forward(out);
+	write_translate(out);
+	write_leak(out);
+}

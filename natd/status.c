@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "natd/status.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "natd/active.h"
+#include "natd/counters.h"
+#include "natd/natd.h"
+#include "natd/ruleset.h"
+#include "netlink/model.h"
+#include "netlink/observe.h"
+
+static const char *const ruleset_words[] = {
+	[LOAD_VERIFIED] = "verified",
+	[LOAD_DIFFERS] = "differs",
+	[LOAD_MISSING] = "missing",
+};
+
+/* --- parts ------------------------------------------------------------------------------------ */
+
+static json_t *json_addresses(const struct nl_state *net, const struct nl_link *link)
+{
+	json_t *list = json_array();
+	char text[ADDR_STRLEN];
+
+	for (size_t i = 0; link && i < net->n_addrs; i++)
+		if (net->addrs[i].ifindex == link->ifindex &&
+			health_is_usable(&net->addrs[i].local.addr))
+			json_array_append_new(
+				list, json_string(addr_format(&net->addrs[i].local.addr, text)));
+	return list;
+}
+
+static json_t *json_uplinks(const struct natd_conf *conf, const struct nl_state *net)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < conf->n_uplinks; i++) {
+		const char *name = conf->uplinks[i].name;
+		const struct nl_link *link = model_link_by_name(net, name);
+
+		json_array_append_new(list, json_pack("{s:s, s:o, s:b}", "name", name, "addresses",
+						    json_addresses(net, link), "up",
+						    link && link->up && link->running));
+	}
+	return list;
+}
+
+static json_t *json_snat(const struct natd_subnet *subnet)
+{
+	char text[ADDR_STRLEN];
+	json_t *list;
+
+	if (!subnet->n_snat)
+		return json_string("masquerade");
+	list = json_array();
+	for (size_t i = 0; i < subnet->n_snat; i++)
+		json_array_append_new(list, json_string(addr_format(&subnet->snat[i], text)));
+	return list;
+}
+
+static json_t *json_counter(struct counter counter)
+{
+	return json_pack("{s:I, s:I}", "packets", (json_int_t)counter.packets, "bytes",
+		(json_int_t)counter.bytes);
+}
+
+static json_t *json_subnets(const struct natd_conf *conf, const struct counters *counters)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < conf->n_subnets; i++) {
+		const struct natd_subnet *subnet = &conf->subnets[i];
+		char text[PREFIX_STRLEN], name[RULESET_NAME_SIZE];
+		struct counter out =
+			counters_get(counters, ruleset_counter_out(&subnet->prefix, name));
+		struct counter in =
+			counters_get(counters, ruleset_counter_in(&subnet->prefix, name));
+
+		json_array_append_new(list,
+			json_pack("{s:s, s:o, s:I, s:I, s:o, s:o}", "prefix",
+				prefix_format(&subnet->prefix, text), "snat", json_snat(subnet),
+				"packets", (json_int_t)(out.packets + in.packets), "bytes",
+				(json_int_t)(out.bytes + in.bytes), "out", json_counter(out), "in",
+				json_counter(in)));
+	}
+	return list;
+}
+
+static json_t *json_never_uplink(const struct natd_conf *conf)
+{
+	json_t *list = json_array();
+	char text[PREFIX_STRLEN];
+
+	for (size_t i = 0; i < conf->n_never_uplink; i++)
+		json_array_append_new(
+			list, json_string(prefix_format(&conf->never_uplink[i].prefix, text)));
+	return list;
+}
+
+static json_t *json_drops(const struct counters *counters)
+{
+	json_t *drops = json_object();
+	char name[RULESET_NAME_SIZE];
+
+	for (size_t i = 0; i < RULESET_DROPS; i++) {
+		snprintf(name, sizeof(name), "drop_%s", ruleset_drop_names[i]);
+		json_object_set_new(drops, ruleset_drop_names[i],
+			json_integer((json_int_t)counters_get(counters, name).packets));
+	}
+	return drops;
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+static json_t *json_identity(const struct natd *natd)
+{
+	uint64_t up_us = mono_elapsed_us(natd->started, clock_mono());
+	char host[256] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:I}", "program", "natd", "version",
+		GATEHOUSE_VERSION, "host", host, "pid", (int)getpid(), "config_file",
+		natd->options->config, "config_hash", natd->active->hash, "started_s",
+		(json_int_t)(up_us / US_PER_S));
+}
+
+static json_t *json_state(const struct natd *natd, const struct counters *counters)
+{
+	const struct natd_conf *conf = natd->active->conf;
+	const struct nl_state *net = observe_state(natd->observe);
+	struct proc proc;
+
+	proc_read(&proc);
+	return json_pack("{s:s, s:s?, s:s, s:o, s:o, s:o, s:o, s:I, s:I}", "state",
+		health_state_names[natd->health], "reason", *natd->reason ? natd->reason : NULL,
+		"ruleset", ruleset_words[natd->ruleset], "uplinks", json_uplinks(conf, net),
+		"subnets", json_subnets(conf, counters), "never_uplink", json_never_uplink(conf),
+		"drops", json_drops(counters), "flows", (json_int_t)proc.flows, "flows_max",
+		(json_int_t)proc.flows_max);
+}
+
+json_t *status_json(struct natd *natd, char *err, size_t errlen)
+{
+	__attribute__((cleanup(counters_freep))) struct counters *counters = NULL;
+	_cleanup_json_ json_t *identity = NULL, *state = NULL;
+
+	natd_repair(natd, "an unknown process");
+	natd_judge(natd);
+	if (counters_read(natd->nft, &counters, err, errlen) < 0)
+		return NULL;
+	identity = json_identity(natd);
+	state = json_state(natd, counters);
+	if (!identity || !state || json_object_update(identity, state) < 0) {
+		snprintf(err, errlen, "out of memory, or a name that is no text");
+		return NULL;
+	}
+	return cleanup_take(identity);
+}
