@@ -9,15 +9,14 @@
 #include "vpnd/proto/peer.h"
 
 /* Ancillary data with room for either family's packet info, and for what we do not ask for. */
-union control {
-	struct cmsghdr align;
-	uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 64];
+struct control {
+	_Alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 64];
 };
 
 /* One datagram as the kernel wants it described; lives as long as its msghdr is used. */
 struct message {
 	union sockaddr_any name;
-	union control control;
+	struct control control;
 	struct iovec iov;
 };
 
@@ -85,7 +84,7 @@ int udp_receive(int fd, struct batch *batch)
 	return (int)batch->count;
 }
 
-static void add_control(struct msghdr *hdr, union control *control, int level, int type,
+static void add_control(struct msghdr *hdr, struct control *control, int level, int type,
 	const void *info, size_t len)
 {
 	struct cmsghdr *cmsg;
@@ -100,7 +99,7 @@ static void add_control(struct msghdr *hdr, union control *control, int level, i
 	memcpy(CMSG_DATA(cmsg), info, len);
 }
 
-static void give_pktinfo(struct msghdr *hdr, union control *control, const struct path *path)
+static void give_pktinfo(struct msghdr *hdr, struct control *control, const struct path *path)
 {
 	if (path->local.family != path->remote.addr.family)
 		return;

@@ -110,7 +110,10 @@ void peer_send(struct peer *peer, const void *bytes, size_t len);
 
 /* --- handshake.c ---------------------------------------------------------------------------- */
 
-/* Send an initiation unless one went out within REKEY_TIMEOUT_S; a retry keeps the retry count. */
+/*
+ * Send an initiation, or once REKEY_TIMEOUT_S is over since the newest message; a retry keeps the
+ * retry count.
+ */
 void handshake_initiate(struct peer *peer, bool retry, mono_t now);
 /* Take a message of type 1, 2 or 3. */
 enum packet_verdict handshake_take(
@@ -124,7 +127,7 @@ void handshake_forget(struct peer *peer);
 
 /* Turn the finished handshake into a session. 0, or -ENOMEM. */
 int keypairs_begin(struct peer *peer, bool initiator, mono_t now);
-/* `session` was used by the peer: true if that made it the current one. */
+/* `session` was used by the peer: true if that made it the current one, and one to send with. */
 bool keypairs_received(struct peer *peer, struct session *session);
 void keypairs_forget(struct peer *peer);
 /* From now on none of them seals; they still open what is under way. */
@@ -145,9 +148,13 @@ void timers_data_received(struct peer *peer, mono_t now);
 void timers_authenticated_sent(struct peer *peer, mono_t now);
 void timers_authenticated_received(struct peer *peer, mono_t now);
 void timers_handshake_initiated(struct peer *peer, mono_t now);
+/* A handshake is wanted sooner than REKEY_TIMEOUT_S after the last: begin it when that is over. */
+void timers_handshake_delayed(struct peer *peer);
 void timers_handshake_complete(struct peer *peer, mono_t now);
 void timers_session_derived(struct peer *peer, mono_t now);
 void timers_stop(struct peer *peer);
+/* Send one persistent keepalive, if the peer has them, and put the next one an interval off. */
+void timers_persistent_keepalive(struct peer *peer, mono_t now);
 /* Carry out what is due. */
 void timers_run(struct peer *peer, mono_t now);
 /* Make the device look at this peer no later than its earliest timer. */

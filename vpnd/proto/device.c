@@ -72,8 +72,8 @@ void device_set_up(struct device *dev, bool up, mono_t now)
 	for (struct peer *peer = dev->first; peer; peer = peer->next) {
 		if (!up) {
 			go_down(peer);
-		} else if (peer->persistent_keepalive_s) {
-			stage_send(peer, true, now);
+		} else {
+			timers_persistent_keepalive(peer, now);
 			timers_schedule(peer);
 		}
 	}
@@ -90,14 +90,20 @@ static void adopt_identity(struct peer *peer)
 
 void device_set_private_key(struct device *dev, const uint8_t key[KEY_LEN], mono_t now)
 {
+	struct noise_identity identity = {0};
 	struct peer *own;
+	bool same;
 
-	if (key && dev->has_key && crypto_equal(key, dev->identity.private_key, KEY_LEN))
+	if (key && !crypto_is_zero(key, KEY_LEN))
+		noise_identity_set(&identity, key);
+	/* Compared once it is clamped: a key file may have it otherwise. */
+	same = crypto_equal(&identity, &dev->identity, sizeof(identity));
+	dev->identity = identity;
+	crypto_wipe(&identity, sizeof(identity));
+	if (same)
 		return;
-	dev->has_key = key && !crypto_is_zero(key, KEY_LEN);
-	crypto_wipe(&dev->identity, sizeof(dev->identity));
+	dev->has_key = !crypto_is_zero(&dev->identity, sizeof(dev->identity));
 	if (dev->has_key) {
-		noise_identity_set(&dev->identity, key);
 		cookie_checker_init(&dev->checker, dev->identity.public_key);
 		own = device_peer(dev, dev->identity.public_key);
 		if (own)

@@ -54,13 +54,12 @@ static void add_index(struct peer *peer)
 	index_add(&peer->device->indices, &peer->handshake_index, device_random_u32, peer->device);
 }
 
-static bool can_initiate(const struct peer *peer, mono_t now)
+static bool can_initiate(const struct peer *peer)
 {
 	const struct device *dev = peer->device;
 
 	return dev->up && dev->has_key && !peer->remote.low_order &&
-	       peer->path.remote.addr.family != ADDR_NONE &&
-	       mono_expired_s(peer->handshake_sent, REKEY_TIMEOUT_S, now);
+	       peer->path.remote.addr.family != ADDR_NONE;
 }
 
 void handshake_initiate(struct peer *peer, bool retry, mono_t now)
@@ -71,8 +70,12 @@ void handshake_initiate(struct peer *peer, bool retry, mono_t now)
 
 	if (!retry)
 		peer->retries = 0;
-	if (!can_initiate(peer, now))
+	if (!can_initiate(peer))
 		return;
+	if (!mono_expired_s(peer->handshake_sent, REKEY_TIMEOUT_S, now)) {
+		timers_handshake_delayed(peer);
+		return;
+	}
 	peer->handshake_sent = now;
 	dev->upcalls->random(dev->arg, ephemeral, sizeof(ephemeral));
 	dev->upcalls->timestamp(dev->arg, timestamp);

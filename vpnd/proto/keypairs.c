@@ -63,7 +63,7 @@ bool keypairs_received(struct peer *peer, struct session *session)
 		return false;
 	move(peer, &peer->previous, &peer->current);
 	move(peer, &peer->current, &peer->next_session);
-	return true;
+	return peer->current->may_send;
 }
 
 void keypairs_forget(struct peer *peer)

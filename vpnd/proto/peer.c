@@ -78,11 +78,11 @@ void peer_set_endpoint(struct peer *peer, const struct endpoint *endpoint)
 
 void peer_set_persistent_keepalive(struct peer *peer, uint16_t seconds, mono_t now)
 {
-	bool turned_on = seconds && !peer->persistent_keepalive_s;
+	bool changed = seconds != peer->persistent_keepalive_s;
 
 	peer->persistent_keepalive_s = seconds;
-	if (turned_on && peer->device->up)
-		stage_send(peer, true, now);
+	if (changed && peer->device->up)
+		timers_persistent_keepalive(peer, now);
 	timers_schedule(peer);
 }
 

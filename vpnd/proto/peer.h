@@ -25,14 +25,14 @@ void peer_set_preshared_key(struct peer *peer, const uint8_t key[KEY_LEN]);
  */
 void peer_set_endpoint(struct peer *peer, const struct endpoint *endpoint);
 
-/* Seconds, 0: off. Turning it on sends one keepalive at once when the device is up. */
+/* Seconds, 0: off. Another interval begins with a keepalive at once when the device is up. */
 void peer_set_persistent_keepalive(struct peer *peer, uint16_t seconds, mono_t now);
 
 /* Forget which local address the peer spoke to, so that the kernel chooses anew. */
 void peer_clear_local(struct peer *peer);
 
-/* Shake hands now, unless one was begun within REKEY_TIMEOUT_S or it cannot be (down, no key, no
- * endpoint). */
+/* Shake hands as soon as REKEY_TIMEOUT_S has passed since the last time, if it can be (up, with a
+ * key and an endpoint). */
 void peer_handshake(struct peer *peer, mono_t now);
 
 /* Give a prefix to this peer, from whoever had it: 0 or -ENOMEM. Take one back: 0 or -ENOENT. */

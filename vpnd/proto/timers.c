@@ -83,6 +83,16 @@ void timers_handshake_initiated(struct peer *peer, mono_t now)
 	peer->timers[TIMER_RETRANSMIT] = jittered(peer, mono_add_s(now, REKEY_TIMEOUT_S));
 }
 
+void timers_handshake_delayed(struct peer *peer)
+{
+	mono_t at = mono_add_s(peer->handshake_sent, REKEY_TIMEOUT_S);
+
+	if (is_set(peer, TIMER_RETRANSMIT))
+		return;
+	peer->timers[TIMER_RETRANSMIT] = jittered(peer, at);
+	timers_schedule(peer);
+}
+
 void timers_handshake_complete(struct peer *peer, mono_t now)
 {
 	clear(peer, TIMER_RETRANSMIT);
@@ -129,6 +139,9 @@ static void retransmit(struct peer *peer, mono_t now)
 	/* Perhaps the address that we send from is what is wrong. */
 	peer_clear_local(peer);
 	handshake_initiate(peer, true, now);
+	/* Without a key or an endpoint it is tried, and at last given up, all the same. */
+	if (!is_set(peer, TIMER_RETRANSMIT))
+		timers_handshake_initiated(peer, now);
 }
 
 static void keepalive(struct peer *peer, mono_t now)
@@ -153,7 +166,7 @@ static void wipe(struct peer *peer, mono_t now)
 	device_raise(peer, EVENT_SESSION_EXPIRED);
 }
 
-static void persistent_keepalive(struct peer *peer, mono_t now)
+void timers_persistent_keepalive(struct peer *peer, mono_t now)
 {
 	if (!peer->persistent_keepalive_s)
 		return;
@@ -166,7 +179,7 @@ static void (*const ACTIONS[])(struct peer *peer, mono_t now) = {
 	[TIMER_KEEPALIVE] = keepalive,
 	[TIMER_NEW_HANDSHAKE] = new_handshake,
 	[TIMER_WIPE] = wipe,
-	[TIMER_PERSISTENT_KEEPALIVE] = persistent_keepalive,
+	[TIMER_PERSISTENT_KEEPALIVE] = timers_persistent_keepalive,
 };
 static_assert(sizeof(ACTIONS) / sizeof(ACTIONS[0]) == TIMERS, "an action for each timer");
 

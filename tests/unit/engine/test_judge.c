@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vpnd/engine/judge.h"
+
+/* 2026-11-22 10:14:43 UTC is second 1000 of the host. */
+enum { NOW_S = 1000, WALL_S = 1795342483 };
+
+/* What makes a case differ from a tunnel that is up, whose peer has an endpoint and no keys. */
+struct peer_case {
+	const char *what;
+	bool is_down, no_key, low_order, no_endpoint, has_session;
+	unsigned int attempts;
+	unsigned int unanswered_s; /* since the first of them */
+	unsigned int session_s;    /* age of the newest handshake; 0: none */
+	const char *host, *resolve_reason;
+	unsigned int bad_handshakes, bad_macs, strangers;
+	enum judge_state state;
+	const char *reason;
+	const char *advice; /* a part of it; NULL: none */
+};
+
+static const struct peer_case peer_cases[] = {
+	{.what = "a fresh session",
+		.has_session = true,
+		.session_s = 1,
+		.state = JUDGE_UP,
+		.reason = ""},
+	{.what = "a session in its last second",
+		.has_session = true,
+		.session_s = 179,
+		.state = JUDGE_UP,
+		.reason = ""},
+	{.what = "a rekey that is not answered yet",
+		.has_session = true,
+		.session_s = 134,
+		.attempts = 3,
+		.unanswered_s = 14,
+		.state = JUDGE_UP,
+		.reason = ""},
+	{.what = "a rekey that is not answered for too long",
+		.has_session = true,
+		.session_s = 135,
+		.attempts = 4,
+		.unanswered_s = 15,
+		.state = JUDGE_DOWN,
+		.reason = "we send (4 handshakes since 10:14:28 UTC), nothing returns",
+		.advice = "check its udp port"},
+	{.what = "idle after a session",
+		.session_s = 412,
+		.state = JUDGE_UP,
+		.reason = "idle; the last handshake was 412 s ago"},
+	{.what = "idle, and traffic asks for a handshake",
+		.session_s = 412,
+		.attempts = 2,
+		.unanswered_s = 6,
+		.state = JUDGE_UP,
+		.reason = "idle; the last handshake was 412 s ago"},
+	{.what = "idle, and the handshake is not answered",
+		.session_s = 412,
+		.attempts = 2,
+		.unanswered_s = 7,
+		.state = JUDGE_DOWN,
+		.reason = "we send (2 handshakes since 10:14:36 UTC), nothing returns",
+		.advice = "check its udp port"},
+	{.what = "never tried",
+		.state = JUDGE_DEGRADED,
+		.reason = "not tried yet: there was no traffic for the peer",
+		.advice = "ping an address behind it"},
+	{.what = "the first handshake",
+		.attempts = 1,
+		.unanswered_s = 0,
+		.state = JUDGE_DEGRADED,
+		.reason = "the first handshake is under way"},
+	{.what = "nothing ever came back",
+		.attempts = 41,
+		.unanswered_s = 245,
+		.state = JUDGE_DOWN,
+		.reason = "we send (41 handshakes since 10:10:38 UTC), nothing returns",
+		.advice = "check its udp port"},
+	{.what = "one handshake, long ago",
+		.attempts = 1,
+		.unanswered_s = 7,
+		.state = JUDGE_DOWN,
+		.reason = "we send (1 handshake since 10:14:36 UTC), nothing returns",
+		.advice = "check its udp port"},
+	{.what = "answers under another preshared key",
+		.attempts = 3,
+		.unanswered_s = 12,
+		.bad_handshakes = 3,
+		.bad_macs = 1,
+		.state = JUDGE_DOWN,
+		.reason = "we send (3 handshakes since 10:14:31 UTC), nothing returns",
+		.advice = "3 handshake messages did not authenticate: compare the preshared keys"},
+	{.what = "the peer has another public key of ours",
+		.attempts = 3,
+		.unanswered_s = 12,
+		.bad_macs = 5,
+		.strangers = 1,
+		.state = JUDGE_DOWN,
+		.reason = "we send (3 handshakes since 10:14:31 UTC), nothing returns",
+		.advice = "5 handshake messages were for another public key than ours"},
+	{.what = "we have another public key of the peer",
+		.attempts = 3,
+		.unanswered_s = 12,
+		.strangers = 2,
+		.state = JUDGE_DOWN,
+		.reason = "we send (3 handshakes since 10:14:31 UTC), nothing returns",
+		.advice = "2 handshakes came from keys that are no peer's"},
+	{.what = "a name that cannot be resolved",
+		.no_endpoint = true,
+		.host = "noc.example:51820",
+		.resolve_reason = "Name or service not known",
+		.state = JUDGE_DOWN,
+		.reason = "endpoint name noc.example:51820 cannot be resolved: "
+			  "Name or service not known",
+		.advice = "name servers"},
+	{.what = "a name that is being resolved",
+		.no_endpoint = true,
+		.host = "noc.example:51820",
+		.state = JUDGE_DOWN,
+		.reason = "endpoint name noc.example:51820 is not resolved yet"},
+	{.what = "a name that no longer resolves, but the peer is there",
+		.has_session = true,
+		.session_s = 10,
+		.host = "noc.example:51820",
+		.resolve_reason = "Name or service not known",
+		.state = JUDGE_UP,
+		.reason = ""},
+	{.what = "a peer that has to call",
+		.no_endpoint = true,
+		.state = JUDGE_DOWN,
+		.reason = "no endpoint; waiting for the peer to call",
+		.advice = "configure its endpoint"},
+	{.what = "a key that can never work",
+		.low_order = true,
+		.state = JUDGE_DOWN,
+		.reason = "the peer's public key can never work (low-order point)",
+		.advice = "right public key"},
+	{.what = "no private key",
+		.no_key = true,
+		.no_endpoint = true,
+		.state = JUDGE_DOWN,
+		.reason = "no private key",
+		.advice = "wg set city-a private-key"},
+	{.what = "interface down",
+		.is_down = true,
+		.no_key = true,
+		.has_session = true,
+		.session_s = 3,
+		.state = JUDGE_DOWN,
+		.reason = "interface is down",
+		.advice = "ip link set city-a up"},
+};
+
+static mono_t ago(unsigned int s)
+{
+	return (mono_t){(NOW_S - s) * US_PER_S};
+}
+
+static void judge_case(const struct peer_case *c, struct judgement *out)
+{
+	uint64_t verdicts[PACKET_VERDICTS] = {
+		[PACKET_BAD_HANDSHAKE] = c->bad_handshakes,
+		[PACKET_BAD_MAC] = c->bad_macs,
+		[PACKET_UNKNOWN_PEER] = c->strangers,
+	};
+	struct judge_input input = {
+		.tunnel = "city-a",
+		.up = !c->is_down,
+		.has_private_key = !c->no_key,
+		.verdicts = verdicts,
+		.host = c->host ? c->host : "",
+		.resolve_reason = c->resolve_reason ? c->resolve_reason : "",
+		.now = ago(0),
+		.wall = {WALL_S, 0},
+		.peer =
+			{
+				.path.remote.addr.family = c->no_endpoint ? ADDR_NONE : ADDR_V4,
+				.low_order = c->low_order,
+				.has_session = c->has_session,
+				.last_session = c->session_s ? ago(c->session_s) : MONO_UNSET,
+				.handshake_since = c->attempts ? ago(c->unanswered_s) : MONO_UNSET,
+				.handshake_attempts = c->attempts,
+			},
+	};
+
+	judge_peer(&input, out);
+}
+
+static void peers_are_judged_by_the_table(void **state)
+{
+	struct judgement got;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(peer_cases) / sizeof(*peer_cases); i++) {
+		const struct peer_case *c = &peer_cases[i];
+
+		memset(&got, 0xff, sizeof(got));
+		judge_case(c, &got);
+		if (got.state != c->state || strcmp(got.reason, c->reason))
+			print_error("%s\n", c->what);
+		assert_string_equal(judge_state_name(got.state), judge_state_name(c->state));
+		assert_string_equal(got.reason, c->reason);
+		if (c->advice)
+			assert_non_null(strstr(got.advice, c->advice));
+		else
+			assert_string_equal(got.advice, "");
+	}
+}
+
+static void long_texts_are_cut(void **state)
+{
+	char long_text[1000];
+	struct peer_case c = {.no_endpoint = true, .host = long_text, .resolve_reason = long_text};
+	struct judgement got;
+
+	(void)state;
+	memset(long_text, 'x', sizeof(long_text));
+	long_text[sizeof(long_text) - 1] = '\0';
+	judge_case(&c, &got);
+	assert_true(strlen(got.reason) < JUDGE_TEXT);
+}
+
+static void tunnels_are_judged_by_their_peers(void **state)
+{
+	static const struct {
+		const char *peers; /* u, d (down) or g (degraded) for each */
+		enum judge_state state;
+		const char *reason, *advice;
+	} cases[] = {
+		{"", JUDGE_DOWN, "no peers", "add one: peers in the config, or wg set"},
+		{"u", JUDGE_UP, "why u", "try u"},
+		{"g", JUDGE_DEGRADED, "why g", "try g"},
+		{"d", JUDGE_DOWN, "why d", "try d"},
+		{"uuu", JUDGE_UP, "why u", "try u"},
+		{"ddd", JUDGE_DOWN, "3 of 3 peers not up; peer0: why d", "try d"},
+		{"udg", JUDGE_DEGRADED, "2 of 3 peers not up; peer1: why d", "try d"},
+		{"ugu", JUDGE_DEGRADED, "1 of 3 peers not up; peer1: why g", "try g"},
+		{"gd", JUDGE_DEGRADED, "2 of 2 peers not up; peer1: why d", "try d"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct judge_tally tally = {0};
+		struct judgement got;
+
+		for (size_t n = 0; cases[i].peers[n]; n++) {
+			char kind = cases[i].peers[n], name[16];
+			struct judgement peer = {
+				.state = kind == 'u'   ? JUDGE_UP
+					 : kind == 'g' ? JUDGE_DEGRADED
+						       : JUDGE_DOWN,
+			};
+
+			snprintf(name, sizeof(name), "peer%zu", n);
+			snprintf(peer.reason, sizeof(peer.reason), "why %c", kind);
+			snprintf(peer.advice, sizeof(peer.advice), "try %c", kind);
+			judge_tally_add(&tally, name, &peer);
+		}
+		judge_tunnel(&tally, &got);
+		assert_string_equal(judge_state_name(got.state), judge_state_name(cases[i].state));
+		assert_string_equal(got.reason, cases[i].reason);
+		assert_string_equal(got.advice, cases[i].advice);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(peers_are_judged_by_the_table),
+		cmocka_unit_test(long_texts_are_cut),
+		cmocka_unit_test(tunnels_are_judged_by_their_peers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The config file of vpnd, vpnd.conf(5): its values, its table of keys, and what they must agree
+ * on. */
+#ifndef VPND_CONF_H
+#define VPND_CONF_H
+
+#include <net/if.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/conf.h"
+#include "base/key.h"
+
+#define VPND_CONF_FILE "/etc/gatehouse/vpnd.conf"
+#define VPND_CONF_USER "gatehouse" /* default of engine_user */
+#define VPND_CONF_MTU 1420 /* bytes; default of mtu: 1500 less what WireGuard adds over IPv6 */
+
+enum {
+	VPND_CONF_TUNNELS_MAX = 256, /* each takes a slot (privsep.h) */
+	VPND_CONF_VIA_MAX = 8,       /* tunnels that one route may name */
+};
+
+struct vpnd_peer_conf {
+	struct conf_where where;
+	char *name; /* NULL: none */
+	uint8_t public_key[KEY_LEN];
+	char *preshared_key_file;      /* NULL: none */
+	struct conf_hostport endpoint; /* host NULL: none */
+	struct prefix *allowed_ips;    /* of different peers, they never overlap */
+	size_t n_allowed_ips;
+	uint16_t persistent_keepalive; /* seconds, 0: off */
+	struct addr probe;             /* ADDR_NONE: none; else inside allowed_ips */
+	uint32_t probe_interval_ms;
+};
+
+struct vpnd_tunnel_conf {
+	struct conf_where where;
+	char name[IFNAMSIZ];
+	char *private_key_file;
+	uint16_t listen_port; /* 0: any */
+	struct prefix *addresses;
+	size_t n_addresses;
+	uint32_t mtu;    /* bytes */
+	uint32_t fwmark; /* 0: none */
+	struct vpnd_peer_conf *peers;
+	size_t n_peers;
+};
+
+enum vpnd_policy {
+	VPND_FAILOVER, /* by the first tunnel that is up */
+	VPND_ECMP,     /* by all that are up */
+};
+
+struct vpnd_route_conf {
+	struct conf_where where;
+	struct prefix prefix;
+	char (*via)[IFNAMSIZ];
+	size_t n_via;
+	uint16_t via_tunnel[VPND_CONF_VIA_MAX]; /* derived: index of each `via` in tunnels */
+	enum vpnd_policy policy;
+};
+
+struct vpnd_conf {
+	char *engine_user;
+	struct vpnd_tunnel_conf *tunnels;
+	size_t n_tunnels;
+	struct vpnd_route_conf *routes;
+	size_t n_routes;
+};
+
+/* The keys, for conf_help and for printing. */
+extern const struct conf_table vpnd_conf_table;
+
+/*
+ * Read and check the file. Returns 0 with *out to be freed by vpnd_conf_free, or a negative errno
+ * with at least one entry in `errors` (see conf_load). *out is untouched on failure.
+ */
+int vpnd_conf_load(const char *path, struct vpnd_conf **out, struct conf_errors *errors);
+void vpnd_conf_free(struct vpnd_conf *conf);
+
+/* 16 hex digits and a NUL that differ whenever the values do: BLAKE2b of the config as printed. */
+#define VPND_CONF_HASH_STRLEN 17
+
+/* Write the hash. Returns 0 or -ENOMEM. */
+int vpnd_conf_hash(const struct vpnd_conf *conf, char out[static VPND_CONF_HASH_STRLEN]);
+
+/* True if all that the file says about the two tunnels is the same. False when out of memory. */
+bool vpnd_conf_tunnel_equal(const struct vpnd_tunnel_conf *a, const struct vpnd_tunnel_conf *b);
+
+/* How errors and logs call a peer: its name, or its public key if it has none. Returns `out`. */
+#define VPND_CONF_LABEL_STRLEN 64
+char *vpnd_conf_peer_label(
+	const struct vpnd_peer_conf *peer, char out[static VPND_CONF_LABEL_STRLEN]);
+
+#endif

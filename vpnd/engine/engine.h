@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine: the process that holds keys and packets, and no privilege at all. It is started by
+ * the monitor, which hands it every descriptor it uses (vpnd/privsep.h).
+ */
+#ifndef VPND_ENGINE_ENGINE_H
+#define VPND_ENGINE_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "vpnd/engine/tunnel.h"
+
+struct channel;
+struct control_server;
+
+/* Routes as the monitor told them, in the order of the config, for status. */
+struct engine_routes {
+	struct privsep_route *all;
+	size_t count, room;
+};
+
+typedef void (*engine_reloaded_fn)(void *arg, const struct privsep_reloaded *answer);
+
+struct engine {
+	sd_event *event;
+	struct channel *monitor;
+	struct privsep_start start;
+	struct batch batch; /* shared by all lanes, which run one after another */
+	struct tunnel *tunnels[PRIVSEP_TUNNELS]; /* by slot; NULL: free */
+	struct engine_routes routes;
+	struct control_server *control; /* NULL when there is no control socket */
+	struct watch *watch;            /* liveness of all tunnels */
+	engine_reloaded_fn reloaded;    /* a RELOAD is under way; NULL: none */
+	void *reloaded_arg;
+};
+
+/* Run until told to stop. Returns the process's exit status. */
+int engine_main(int channel_fd);
+
+/* Send a message to the monitor, with a descriptor unless `fd` is -1; it stays the caller's. */
+void engine_tell(struct engine *engine, const void *msg, size_t len, int fd);
+
+/*
+ * Ask the monitor to reload; `done` is called once with its words. 0, or -EBUSY while one is under
+ * way.
+ */
+int engine_reload(struct engine *engine, engine_reloaded_fn done, void *arg);
+
+#endif

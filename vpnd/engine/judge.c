@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vpnd/engine/judge.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+const char *judge_state_name(enum judge_state state)
+{
+	static const char *const names[] = {
+		[JUDGE_UP] = "up",
+		[JUDGE_DEGRADED] = "degraded",
+		[JUDGE_DOWN] = "down",
+	};
+	static_assert(sizeof(names) / sizeof(*names) == JUDGE_STATES, "a name for every state");
+
+	return names[state];
+}
+
+static void __attribute__((format(printf, 3, 4)))
+judge(struct judgement *out, enum judge_state state, const char *reason, ...)
+{
+	va_list args;
+
+	out->state = state;
+	va_start(args, reason);
+	vsnprintf(out->reason, sizeof(out->reason), reason, args);
+	va_end(args);
+	out->advice[0] = '\0';
+}
+
+static void __attribute__((format(printf, 2, 3)))
+advise(struct judgement *out, const char *advice, ...)
+{
+	va_list args;
+
+	va_start(args, advice);
+	vsnprintf(out->advice, sizeof(out->advice), advice, args);
+	va_end(args);
+}
+
+/* Words for a time of day: "10:14:02 UTC". */
+static const char *time_of_day(const struct judge_input *in, mono_t when, char *out, size_t outlen)
+{
+	uint64_t wall_us = (uint64_t)in->wall.s * US_PER_S + in->wall.ns / 1000;
+	time_t s = (time_t)((wall_us - mono_elapsed_us(when, in->now)) / US_PER_S);
+	struct tm tm;
+
+	if (!gmtime_r(&s, &tm) || strftime(out, outlen, "%H:%M:%S UTC", &tm) == 0)
+		snprintf(out, outlen, "an unknown time");
+	return out;
+}
+
+static uint64_t age_s(const struct judge_input *in, mono_t since)
+{
+	return mono_elapsed_us(since, in->now) / US_PER_S;
+}
+
+/* What makes it impossible, whatever the peer does. True if there is such a thing. */
+static bool is_impossible(const struct judge_input *in, struct judgement *out)
+{
+	if (!in->up) {
+		judge(out, JUDGE_DOWN, "interface is down");
+		advise(out, "ip link set %s up", in->tunnel);
+	} else if (!in->has_private_key) {
+		judge(out, JUDGE_DOWN, "no private key");
+		advise(out, "give it one: private_key_file in the config, or wg set %s private-key",
+			in->tunnel);
+	} else if (in->peer.low_order) {
+		judge(out, JUDGE_DOWN, "the peer's public key can never work (low-order point)");
+		advise(out, "ask the peer's operator for the right public key");
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* No one knows where the peer is. */
+static void judge_lost(const struct judge_input *in, struct judgement *out)
+{
+	if (in->resolve_reason[0]) {
+		judge(out, JUDGE_DOWN, "endpoint name %.64s cannot be resolved: %.80s", in->host,
+			in->resolve_reason);
+		advise(out, "check the host's name servers, or configure an address");
+	} else if (in->host[0]) {
+		judge(out, JUDGE_DOWN, "endpoint name %.64s is not resolved yet", in->host);
+	} else {
+		judge(out, JUDGE_DOWN, "no endpoint; waiting for the peer to call");
+		advise(out, "if the peer should be called, configure its endpoint");
+	}
+}
+
+/* What came in while handshakes were not answered tells what to try. */
+static void advise_unanswered(const struct judge_input *in, struct judgement *out)
+{
+	uint64_t bad = in->verdicts[PACKET_BAD_HANDSHAKE];
+	uint64_t macs = in->verdicts[PACKET_BAD_MAC];
+	uint64_t strangers = in->verdicts[PACKET_UNKNOWN_PEER];
+
+	if (bad)
+		advise(out,
+			"%" PRIu64 " handshake messages did not authenticate: compare the "
+			"preshared keys, and the peer's public key",
+			bad);
+	else if (macs)
+		advise(out,
+			"%" PRIu64 " handshake messages were for another public key than ours: "
+			"check which one the peer has",
+			macs);
+	else if (strangers)
+		advise(out,
+			"%" PRIu64 " handshakes came from keys that are no peer's: check the "
+			"peer's public key",
+			strangers);
+	else
+		advise(out,
+			"ask the peer's operator to check its udp port, and that it has our public "
+			"key");
+}
+
+static void judge_unanswered(const struct judge_input *in, struct judgement *out)
+{
+	char since[32];
+
+	judge(out, JUDGE_DOWN, "we send (%u handshake%s since %s), nothing returns",
+		in->peer.handshake_attempts, in->peer.handshake_attempts == 1 ? "" : "s",
+		time_of_day(in, in->peer.handshake_since, since, sizeof(since)));
+	advise_unanswered(in, out);
+}
+
+/* No usable keys, nothing unanswered for long. */
+static void judge_quiet(const struct judge_input *in, struct judgement *out)
+{
+	if (mono_is_set(in->peer.last_session)) {
+		judge(out, JUDGE_UP, "idle; the last handshake was %" PRIu64 " s ago",
+			age_s(in, in->peer.last_session));
+	} else if (in->peer.handshake_attempts) {
+		judge(out, JUDGE_DEGRADED, "the first handshake is under way");
+	} else {
+		judge(out, JUDGE_DEGRADED, "not tried yet: there was no traffic for the peer");
+		advise(out, "ping an address behind it, or configure persistent_keepalive");
+	}
+}
+
+void judge_peer(const struct judge_input *in, struct judgement *out)
+{
+	const struct peer_info *peer = &in->peer;
+	uint64_t patience_s = peer->has_session ? JUDGE_UNANSWERED_KEYS_S : JUDGE_UNANSWERED_S;
+
+	if (is_impossible(in, out))
+		return;
+	if (peer->path.remote.addr.family == ADDR_NONE)
+		judge_lost(in, out);
+	else if (peer->handshake_attempts && age_s(in, peer->handshake_since) >= patience_s)
+		judge_unanswered(in, out);
+	else if (peer->has_session)
+		judge(out, JUDGE_UP, "%s", "");
+	else
+		judge_quiet(in, out);
+}
+
+void judge_tally_add(struct judge_tally *tally, const char *name, const struct judgement *peer)
+{
+	bool first = !tally->count[JUDGE_UP] && !tally->count[JUDGE_DEGRADED] &&
+		     !tally->count[JUDGE_DOWN];
+
+	tally->count[peer->state]++;
+	if (first || peer->state > tally->worst.state) {
+		tally->worst = *peer;
+		snprintf(tally->worst_name, sizeof(tally->worst_name), "%.63s", name);
+	}
+}
+
+void judge_tunnel(const struct judge_tally *tally, struct judgement *out)
+{
+	size_t up = tally->count[JUDGE_UP], down = tally->count[JUDGE_DOWN];
+	size_t all = up + down + tally->count[JUDGE_DEGRADED];
+
+	if (all == 0) {
+		judge(out, JUDGE_DOWN, "no peers");
+		advise(out, "add one: peers in the config, or wg set");
+		return;
+	}
+	*out = tally->worst;
+	if (up < all && down < all)
+		out->state = JUDGE_DEGRADED;
+	if (all > 1 && up < all)
+		snprintf(out->reason, sizeof(out->reason), "%zu of %zu peers not up; %s: %.90s",
+			all - up, all, tally->worst_name, tally->worst.reason);
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vpnd/engine/status.h"
+
+#include <jansson.h>
+#include <limits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/key.h"
+#include "vpnd/engine/engine.h"
+#include "vpnd/engine/tunnel.h"
+#include "vpnd/engine/watch.h"
+#include "vpnd/proto/allowedips.h"
+
+/* One moment, on both clocks. */
+struct moment {
+	mono_t mono;
+	struct wall wall;
+};
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+struct field {
+	const char *name;
+	json_t *value; /* a new reference; NULL when memory was short */
+};
+
+/* The object with these fields, whose last has no name. Takes over all values, or returns NULL. */
+static json_t *object(const struct field *fields)
+{
+	_cleanup_json_ json_t *made = json_object();
+	bool failed = !made;
+
+	for (; fields->name; fields++)
+		if (json_object_set_new(made, fields->name, fields->value))
+			failed = true;
+	return failed ? NULL : cleanup_take(made);
+}
+
+/* Each of the following makes a new reference, or NULL when memory is short. */
+
+static json_t *text_or_null(const char *text)
+{
+	return text[0] ? json_string(text) : json_null();
+}
+
+static json_t *base64(const uint8_t key[static KEY_LEN])
+{
+	char text[KEY_BASE64_STRLEN];
+
+	return json_string(key_to_base64(key, text));
+}
+
+static json_t *endpoint(const struct endpoint *e)
+{
+	char text[ENDPOINT_STRLEN];
+
+	return e->addr.family == ADDR_NONE ? json_null() : json_string(endpoint_format(e, text));
+}
+
+static json_int_t age_s(mono_t since, mono_t now)
+{
+	return (json_int_t)(mono_elapsed_us(since, now) / US_PER_S);
+}
+
+static json_t *age_or_null(mono_t since, mono_t now)
+{
+	return mono_is_set(since) ? json_integer(age_s(since, now)) : json_null();
+}
+
+/* "2026-11-22T10:14:02Z" */
+static json_t *utc(mono_t when, const struct moment *now)
+{
+	uint64_t wall_us = (uint64_t)now->wall.s * US_PER_S + now->wall.ns / 1000;
+	time_t s = (time_t)((wall_us - mono_elapsed_us(when, now->mono)) / US_PER_S);
+	char text[32];
+	struct tm tm;
+
+	if (!gmtime_r(&s, &tm) || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		return json_null();
+	return json_string(text);
+}
+
+/* --- peers ---------------------------------------------------------------------------------- */
+
+static json_t *allowed_ips(const struct peer *peer)
+{
+	const struct allowedips_owner *owner = peer_allowed_ips(peer);
+	const struct allowedips_node *cursor = NULL;
+	_cleanup_json_ json_t *list = json_array();
+	char text[PREFIX_STRLEN];
+	struct prefix prefix;
+	size_t count = 0;
+
+	while (list && count++ < STATUS_ALLOWED_IPS && allowedips_next(owner, &cursor, &prefix))
+		if (json_array_append_new(list, json_string(prefix_format(&prefix, text))))
+			return NULL;
+	return cleanup_take(list);
+}
+
+static json_t *peer_json(const struct peer *peer, mono_t now)
+{
+	const struct tunnel_peer *known = peer_user(peer);
+	const struct judgement *judged = &known->liveness.judged;
+	const uint8_t *key = peer_public_key(peer);
+	struct peer_info info;
+
+	peer_info(peer, &info, now);
+	return object((const struct field[]){
+		{"name", known->name[0] ? json_string(known->name) : base64(key)},
+		{"public_key", base64(key)},
+		{"state", json_string(judge_state_name(judged->state))},
+		{"reason", text_or_null(judged->reason)},
+		{"advice", text_or_null(judged->advice)},
+		{"endpoint", endpoint(&info.path.remote)},
+		{"allowed_ips", allowed_ips(peer)},
+		{"allowed_ips_count", json_integer((json_int_t)peer_allowed_ips(peer)->count)},
+		{"persistent_keepalive", json_integer(info.persistent_keepalive)},
+		{"handshake_age_s", age_or_null(info.last_session, now)},
+		{"handshake_attempts", json_integer(info.handshake_attempts)},
+		{"rx_bytes", json_integer((json_int_t)info.rx_bytes)},
+		{"tx_bytes", json_integer((json_int_t)info.tx_bytes)},
+		{0},
+	});
+}
+
+/* --- tunnels -------------------------------------------------------------------------------- */
+
+/* What is summed up or picked from the peers of a tunnel. */
+struct sum {
+	uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets;
+	struct peer_info shown; /* of the first peer in the worst state */
+	enum judge_state worst;
+	bool any;
+	json_t *peers;
+};
+
+static int sum_up(const struct tunnel *tunnel, mono_t now, struct sum *sum)
+{
+	const struct peer *peer = NULL;
+	struct peer_info info;
+
+	while ((peer = device_peer_next(tunnel->device, peer))) {
+		const struct tunnel_peer *known = peer_user(peer);
+
+		peer_info(peer, &info, now);
+		sum->rx_bytes += info.rx_bytes;
+		sum->tx_bytes += info.tx_bytes;
+		sum->rx_packets += info.rx_packets;
+		sum->tx_packets += info.tx_packets;
+		if (!sum->any || known->liveness.judged.state > sum->worst) {
+			sum->shown = info;
+			sum->worst = known->liveness.judged.state;
+		}
+		sum->any = true;
+		if (json_array_append_new(sum->peers, peer_json(peer, now)))
+			return -1;
+	}
+	return 0;
+}
+
+static json_t *drops(const struct tunnel *tunnel)
+{
+	const uint64_t *counts = device_verdict_counts(tunnel->device);
+	_cleanup_json_ json_t *named = json_object();
+
+	for (int verdict = PACKET_BAD_LENGTH; named && verdict < PACKET_VERDICTS; verdict++)
+		if (json_object_set_new(named, packet_verdict_name(verdict),
+			    json_integer((json_int_t)counts[verdict])))
+			return NULL;
+	return cleanup_take(named);
+}
+
+static json_t *public_key(const struct device *device)
+{
+	return device_has_private_key(device) ? base64(device_public_key(device)) : json_null();
+}
+
+static json_t *tunnel_json(const struct tunnel *tunnel, const struct moment *now)
+{
+	const struct watch_mark *mark = &tunnel->liveness;
+	struct sum sum = {.peers = json_array()};
+
+	if (sum_up(tunnel, now->mono, &sum) < 0) {
+		json_decref(sum.peers);
+		return NULL;
+	}
+	return object((const struct field[]){
+		{"name", json_string(tunnel->name)},
+		{"state", json_string(judge_state_name(mark->judged.state))},
+		{"since", utc(mark->since, now)},
+		{"since_s", json_integer(age_s(mark->since, now->mono))},
+		{"reason", text_or_null(mark->judged.reason)},
+		{"advice", text_or_null(mark->judged.advice)},
+		{"public_key", public_key(tunnel->device)},
+		{"listen_port", json_integer(tunnel->listen_port)},
+		{"fwmark", json_integer(tunnel->fwmark)},
+		{"mtu", json_integer(tunnel->mtu)},
+		{"endpoint", endpoint(&sum.shown.path.remote)},
+		{"handshake_age_s", age_or_null(sum.shown.last_session, now->mono)},
+		{"rtt_ms", json_null()},
+		{"loss", json_null()},
+		{"pmtu", json_integer(tunnel->mtu)},
+		{"rx_bytes", json_integer((json_int_t)sum.rx_bytes)},
+		{"tx_bytes", json_integer((json_int_t)sum.tx_bytes)},
+		{"rx_packets", json_integer((json_int_t)sum.rx_packets)},
+		{"tx_packets", json_integer((json_int_t)sum.tx_packets)},
+		{"drops", drops(tunnel)},
+		{"peers", sum.peers},
+		{0},
+	});
+}
+
+static json_t *tunnels(const struct engine *engine, const struct moment *now)
+{
+	_cleanup_json_ json_t *list = json_array();
+
+	for (size_t slot = 0; list && slot < PRIVSEP_TUNNELS; slot++) {
+		const struct tunnel *tunnel = engine->tunnels[slot];
+
+		if (tunnel && json_array_append_new(list, tunnel_json(tunnel, now)))
+			return NULL;
+	}
+	return cleanup_take(list);
+}
+
+/* --- routes --------------------------------------------------------------------------------- */
+
+static const struct tunnel *tunnel_at(const struct engine *engine, uint32_t slot)
+{
+	return slot < PRIVSEP_TUNNELS ? engine->tunnels[slot] : NULL;
+}
+
+static bool carries(const struct tunnel *tunnel)
+{
+	return tunnel && tunnel->liveness.judged.state != JUDGE_DOWN;
+}
+
+static json_t *name_or_null(const struct tunnel *tunnel)
+{
+	return tunnel ? json_string(tunnel->name) : json_null();
+}
+
+static json_t *route_json(const struct engine *engine, const struct privsep_route *route)
+{
+	const struct tunnel *via = tunnel_at(engine, route->slot);
+	const struct tunnel *backup = tunnel_at(engine, route->backup_slot);
+	bool reachable = route->installed && carries(via);
+	char prefix[PREFIX_STRLEN];
+
+	return object((const struct field[]){
+		{"prefix", json_string(prefix_format(&route->prefix, prefix))},
+		{"via", name_or_null(via)},
+		{"backup", name_or_null(backup)},
+		{"backup_state",
+			!backup ? json_null() : json_string(carries(backup) ? "up" : "down")},
+		{"state", json_string(reachable ? "reachable" : "unreachable")},
+		{0},
+	});
+}
+
+static json_t *routes(const struct engine *engine)
+{
+	_cleanup_json_ json_t *list = json_array();
+
+	for (size_t i = 0; list && i < engine->routes.count; i++)
+		if (json_array_append_new(list, route_json(engine, &engine->routes.all[i])))
+			return NULL;
+	return cleanup_take(list);
+}
+
+static json_t *engine_json(const struct privsep_start *start)
+{
+	return object((const struct field[]){
+		{"pid", json_integer(getpid())},
+		{"restarts", json_integer(start->engine_restarts)},
+		{0},
+	});
+}
+
+struct json_t *status_json(struct engine *engine, mono_t now, struct wall wall)
+{
+	const struct moment moment = {now, wall};
+	const struct privsep_start *start = &engine->start;
+	char host[HOST_NAME_MAX + 1] = "";
+
+	watch_look(engine->watch, now);
+	gethostname(host, sizeof(host) - 1);
+	return object((const struct field[]){
+		{"program", json_string("vpnd")},
+		{"version", json_string(GATEHOUSE_VERSION)},
+		{"host", json_string(host)},
+		{"pid", json_integer(getppid())},
+		{"config_file", json_string(start->config_file)},
+		{"config_hash", json_string(start->config_hash)},
+		{"started_s", json_integer(age_s((mono_t){start->started_us}, now))},
+		{"engine", engine_json(start)},
+		{"tunnels", tunnels(engine, &moment)},
+		{"routes", routes(engine)},
+		{0},
+	});
+}

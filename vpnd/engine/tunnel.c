@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vpnd/engine/tunnel.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/key.h"
+#include "base/log.h"
+#include "vpnd/engine/engine.h"
+#include "vpnd/engine/intake.h"
+#include "vpnd/engine/state.h"
+#include "vpnd/engine/uapi.h"
+#include "vpnd/proto/crypto.h"
+#include "vpnd/proto/tai64n.h"
+
+enum {
+	ROAMS_PER_MINUTE = 20, /* lines; whoever can send our packets on causes them */
+	BATCHES_AT_ONCE = 8,   /* of one descriptor, before others have their turn */
+	SAVE_SHARE = 20, /* saving takes at most this part of the time, unless changes are rare */
+	LABEL_STEP_NS = 1 << 24, /* the next label that is greater, see tai64n.h */
+};
+
+static void save_soon(struct tunnel *tunnel);
+
+/* --- what the core asks for ------------------------------------------------------------------- */
+
+static void send(void *arg, const struct path *path, const void *bytes, size_t len)
+{
+	struct tunnel *tunnel = arg;
+
+	lane_send(&tunnel->lane, path, bytes, len);
+}
+
+static void random_bytes(void *arg, void *out, size_t len)
+{
+	(void)arg;
+	randombytes_buf(out, len);
+}
+
+static bool wall_after(const struct wall *a, const struct wall *b)
+{
+	return a->s != b->s ? a->s > b->s : a->ns > b->ns;
+}
+
+/* A peer refuses a label that is not greater than the last, so ours grow even if the clock steps.
+ */
+static void timestamp(void *arg, uint8_t out[static TIMESTAMP_LEN])
+{
+	struct tunnel *tunnel = arg;
+	struct wall next = tunnel->newest_label;
+	struct wall now = clock_wall();
+
+	next.ns += LABEL_STEP_NS;
+	if (next.ns >= 1000000000) {
+		next.ns -= 1000000000;
+		next.s++;
+	}
+	tunnel->newest_label = wall_after(&now, &next) ? now : next;
+	tai64n_label(out, tunnel->newest_label.s, tunnel->newest_label.ns);
+}
+
+const char *tunnel_peer_label(const struct peer *peer, char out[static TUNNEL_PEER_LABEL])
+{
+	const struct tunnel_peer *extra = peer_user(peer);
+
+	return extra->name[0] ? extra->name : key_to_base64(peer_public_key(peer), out);
+}
+
+static void on_event(void *arg, struct peer *peer, enum device_event event)
+{
+	struct tunnel *tunnel = arg;
+	struct tunnel_peer *extra = peer_user(peer);
+	char room[TUNNEL_PEER_LABEL], at[ENDPOINT_STRLEN];
+	const char *label = tunnel_peer_label(peer, room);
+	struct peer_info info;
+
+	switch (event) {
+	case EVENT_HANDSHAKE_SENT:
+		log_debug("%s: handshake sent to %s", tunnel->name, label);
+		return;
+	case EVENT_SESSION:
+		extra->session_wall = clock_wall();
+		log_debug("%s: new session with %s", tunnel->name, label);
+		break;
+	case EVENT_HANDSHAKE_FAILED:
+		log_info("%s: %s does not answer; the next packet for it tries again", tunnel->name,
+			label);
+		return;
+	case EVENT_SESSION_EXPIRED:
+		log_debug("%s: keys of %s wiped", tunnel->name, label);
+		break;
+	case EVENT_ROAMED:
+		peer_info(peer, &info, clock_mono());
+		log_info_limited(&tunnel->roaming, clock_mono(), "%s: %s is at %s", tunnel->name,
+			label, endpoint_format(&info.path.remote, at));
+		break;
+	}
+	save_soon(tunnel); /* not now: the core is at work */
+}
+
+static const struct device_upcalls UPCALLS = {
+	.send = send,
+	.random = random_bytes,
+	.timestamp = timestamp,
+	.event = on_event,
+};
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static void set_timer(struct tunnel *tunnel)
+{
+	mono_t at = device_deadline(tunnel->device);
+
+	if (at.us == MONO_NEVER.us) {
+		sd_event_source_set_enabled(tunnel->timer, SD_EVENT_OFF);
+		return;
+	}
+	sd_event_source_set_time(tunnel->timer, at.us);
+	sd_event_source_set_enabled(tunnel->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct tunnel *tunnel = arg;
+
+	(void)source, (void)usec;
+	device_tick(tunnel->device, clock_mono());
+	set_timer(tunnel);
+	return 0;
+}
+
+/* A TUN whose interface is gone stays readable for ever: stop listening, the monitor will tell. */
+static int stop_listening(struct tunnel *tunnel, sd_event_source *source, int error)
+{
+	log_warn("%s: a descriptor failed: %s", tunnel->name, strerror(-error));
+	return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+}
+
+static int on_tun(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	struct tunnel *tunnel = arg;
+	int n = PACKET_BATCH;
+
+	(void)fd, (void)revents;
+	for (int i = 0; i < BATCHES_AT_ONCE && n == PACKET_BATCH; i++)
+		n = lane_out(&tunnel->lane, clock_mono());
+	set_timer(tunnel);
+	return n < 0 ? stop_listening(tunnel, source, n) : 0;
+}
+
+static int on_udp(struct tunnel *tunnel, enum addr_family family)
+{
+	int n = PACKET_BATCH;
+
+	for (int i = 0; i < BATCHES_AT_ONCE && n == PACKET_BATCH; i++)
+		n = lane_in(&tunnel->lane, family, clock_mono());
+	set_timer(tunnel);
+	/* An error that waits at a socket goes away by being read. */
+	if (n < 0)
+		log_debug("%s: receive: %s", tunnel->name, strerror(-n));
+	return 0;
+}
+
+static int on_udp4(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	(void)source, (void)fd, (void)revents;
+	return on_udp(arg, ADDR_V4);
+}
+
+static int on_udp6(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	(void)source, (void)fd, (void)revents;
+	return on_udp(arg, ADDR_V6);
+}
+
+/* Hand the state to the monitor, for the engine after this one. */
+static void save(struct tunnel *tunnel, mono_t now)
+{
+	struct privsep_slot msg = {.type = PRIVSEP_STATE, .slot = tunnel->slot};
+	int fd, r = state_save(tunnel, now, &fd);
+
+	if (r < 0) {
+		log_warn("%s: state cannot be saved: %s", tunnel->name, strerror(-r));
+		return;
+	}
+	engine_tell(tunnel->engine, &msg, sizeof(msg), fd);
+	close(fd);
+	tunnel->next_save = mono_add_us(now, SAVE_SHARE * mono_elapsed_us(now, clock_mono()));
+}
+
+static int on_saver(sd_event_source *source, uint64_t usec, void *arg)
+{
+	(void)source, (void)usec;
+	save(arg, clock_mono());
+	return 0;
+}
+
+static void save_soon(struct tunnel *tunnel)
+{
+	sd_event_source_set_time(tunnel->saver, tunnel->next_save.us);
+	sd_event_source_set_enabled(tunnel->saver, SD_EVENT_ONESHOT);
+}
+
+void tunnel_changed(struct tunnel *tunnel)
+{
+	mono_t now = clock_mono();
+
+	if (mono_before(now, tunnel->next_save))
+		save_soon(tunnel);
+	else
+		save(tunnel, now);
+	set_timer(tunnel);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static int add_timers(struct tunnel *tunnel)
+{
+	sd_event *event = tunnel->engine->event;
+	int r = sd_event_add_time(event, &tunnel->timer, CLOCK_BOOTTIME, 0, 1, on_deadline, tunnel);
+
+	if (r < 0)
+		return r;
+	sd_event_source_set_enabled(tunnel->timer, SD_EVENT_OFF);
+	r = sd_event_add_time(event, &tunnel->saver, CLOCK_BOOTTIME, 0, 1, on_saver, tunnel);
+	if (r < 0)
+		return r;
+	return sd_event_source_set_enabled(tunnel->saver, SD_EVENT_OFF);
+}
+
+int tunnel_new(struct engine *engine, uint32_t slot, const char *name, struct tunnel **out)
+{
+	struct tunnel *tunnel = calloc(1, sizeof(*tunnel));
+	int r;
+
+	if (!tunnel)
+		return -ENOMEM;
+	tunnel->engine = engine;
+	tunnel->slot = slot;
+	tunnel->roaming = LOG_LIMIT_INIT(ROAMS_PER_MINUTE);
+	strncpy(tunnel->name, name, sizeof(tunnel->name) - 1);
+	tunnel->device = device_new(&UPCALLS, tunnel);
+	lane_init(&tunnel->lane, tunnel->device, &engine->batch);
+	r = tunnel->device ? add_timers(tunnel) : -ENOMEM;
+	if (r < 0) {
+		tunnel_free(tunnel);
+		return r;
+	}
+	*out = tunnel;
+	return 0;
+}
+
+static void answer(struct tunnel_question *question, int error)
+{
+	struct tunnel_question asked = *question;
+
+	*question = (struct tunnel_question){0};
+	if (asked.done)
+		asked.done(asked.arg, error);
+}
+
+void tunnel_free(struct tunnel *tunnel)
+{
+	if (!tunnel)
+		return;
+	answer(&tunnel->bind, -ECANCELED);
+	answer(&tunnel->mark, -ECANCELED);
+	uapi_server_free(tunnel->uapi);
+	intake_free(tunnel->intake);
+	sd_event_source_disable_unref(tunnel->tun_source);
+	sd_event_source_disable_unref(tunnel->udp_source[0]);
+	sd_event_source_disable_unref(tunnel->udp_source[1]);
+	sd_event_source_disable_unref(tunnel->timer);
+	sd_event_source_disable_unref(tunnel->saver);
+	while (tunnel->device && device_peer_count(tunnel->device))
+		tunnel_peer_remove(tunnel, device_peer_next(tunnel->device, NULL));
+	device_free(tunnel->device);
+	lane_done(&tunnel->lane);
+	free(tunnel);
+}
+
+/* --- descriptors ------------------------------------------------------------------------------ */
+
+/* Listen at `fd`, in the place of what `source` listened at. */
+static int listen_at(
+	struct tunnel *tunnel, sd_event_source **source, int fd, sd_event_io_handler_t handler)
+{
+	sd_event_source *fresh;
+	int r = sd_event_add_io(tunnel->engine->event, &fresh, fd, EPOLLIN, handler, tunnel);
+
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	sd_event_source_disable_unref(*source);
+	*source = fresh;
+	return 0;
+}
+
+int tunnel_take_tun(struct tunnel *tunnel, int fd)
+{
+	int r = listen_at(tunnel, &tunnel->tun_source, fd, on_tun);
+
+	if (r == 0)
+		lane_set_tun(&tunnel->lane, fd);
+	return r;
+}
+
+int tunnel_take_udp(struct tunnel *tunnel, enum addr_family family, int fd)
+{
+	bool v6 = family == ADDR_V6;
+	int r = listen_at(tunnel, &tunnel->udp_source[v6], fd, v6 ? on_udp6 : on_udp4);
+
+	if (r == 0)
+		lane_set_udp(&tunnel->lane, family, fd);
+	return r;
+}
+
+int tunnel_take_uapi(struct tunnel *tunnel, int fd)
+{
+	struct uapi_server *server;
+	int r = uapi_server_new(tunnel, fd, &server);
+
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	uapi_server_free(tunnel->uapi);
+	tunnel->uapi = server;
+	return 0;
+}
+
+void tunnel_set_link(struct tunnel *tunnel, bool up, uint32_t mtu)
+{
+	bool came_up = up && !tunnel->up;
+	mono_t now = clock_mono();
+
+	tunnel->up = up;
+	tunnel->mtu = mtu;
+	tunnel->lane.mtu = mtu;
+	device_set_up(tunnel->device, up, now);
+	if (came_up && tunnel->from_config)
+		tunnel_shake_hands(tunnel, now);
+	set_timer(tunnel);
+}
+
+/* --- questions to the monitor -------------------------------------------------------------------
+ */
+
+int tunnel_bind(struct tunnel *tunnel, uint16_t port, tunnel_done_fn done, void *arg)
+{
+	struct privsep_bind msg = {
+		.type = PRIVSEP_BIND,
+		.slot = tunnel->slot,
+		.fwmark = tunnel->fwmark,
+		.port = port,
+	};
+
+	if (tunnel->bind.done)
+		return -EBUSY;
+	tunnel->bind = (struct tunnel_question){done, arg};
+	engine_tell(tunnel->engine, &msg, sizeof(msg), -1);
+	return 0;
+}
+
+void tunnel_bound(struct tunnel *tunnel, int error, uint16_t port)
+{
+	if (!error)
+		tunnel->listen_port = port;
+	answer(&tunnel->bind, -error);
+}
+
+int tunnel_mark(struct tunnel *tunnel, uint32_t fwmark, tunnel_done_fn done, void *arg)
+{
+	struct privsep_mark msg = {
+		.type = PRIVSEP_MARK,
+		.slot = tunnel->slot,
+		.fwmark = fwmark,
+	};
+
+	if (tunnel->mark.done)
+		return -EBUSY;
+	tunnel->mark = (struct tunnel_question){done, arg};
+	tunnel->mark_asked = fwmark;
+	engine_tell(tunnel->engine, &msg, sizeof(msg), -1);
+	return 0;
+}
+
+void tunnel_marked(struct tunnel *tunnel, int error)
+{
+	if (!error)
+		tunnel->fwmark = tunnel->mark_asked;
+	answer(&tunnel->mark, -error);
+}
+
+/* --- peers ------------------------------------------------------------------------------------ */
+
+int tunnel_peer_get(
+	struct tunnel *tunnel, const uint8_t public_key[static KEY_LEN], struct peer **out)
+{
+	struct tunnel_peer *extra;
+	int r;
+
+	*out = device_peer(tunnel->device, public_key);
+	if (*out)
+		return 0;
+	extra = calloc(1, sizeof(*extra));
+	if (!extra)
+		return -ENOMEM;
+	r = device_peer_add(tunnel->device, public_key, out);
+	if (r < 0) {
+		free(extra);
+		return r;
+	}
+	peer_set_user(*out, extra);
+	return 0;
+}
+
+void tunnel_peer_remove(struct tunnel *tunnel, struct peer *peer)
+{
+	free(peer_user(peer));
+	device_peer_remove(tunnel->device, peer);
+}
+
+void tunnel_set_private_key(struct tunnel *tunnel, const uint8_t key[static KEY_LEN], mono_t now)
+{
+	struct {
+		uint8_t private_key[KEY_LEN], public_key[KEY_LEN];
+	} keys;
+	struct peer *own;
+
+	memcpy(keys.private_key, key, KEY_LEN);
+	if (!key_is_zero(key)) {
+		key_clamp(keys.private_key);
+		crypto_dh_public(keys.public_key, keys.private_key);
+		own = device_peer(tunnel->device, keys.public_key);
+		if (own)
+			tunnel_peer_remove(tunnel, own);
+	}
+	device_set_private_key(tunnel->device, keys.private_key, now);
+	crypto_wipe(&keys, sizeof(keys));
+}
+
+void tunnel_shake_hands(struct tunnel *tunnel, mono_t now)
+{
+	struct peer *peer = NULL;
+	struct peer_info info;
+
+	while ((peer = device_peer_next(tunnel->device, peer))) {
+		peer_info(peer, &info, now);
+		if (!info.has_session)
+			peer_handshake(peer, now);
+	}
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The configuration socket of one interface: WireGuard's cross-platform userspace protocol
+ * (https://www.wireguard.com/xplatform/), which `wg` speaks.
+ *
+ * A connection carries any number of requests, each ended by an empty line and answered in order
+ * with lines and a final `errno=N`, N being 0 or negative, as the reference answers. A `set` is
+ * read to its end and checked before its first change is made: one bad line and nothing happens.
+ * Sockets of another port and another mark come from the monitor; the requests of all clients wait
+ * for that. A client that is slow, silent or malformed costs one bounded buffer and one snapshot.
+ */
+#ifndef VPND_ENGINE_UAPI_H
+#define VPND_ENGINE_UAPI_H
+
+struct tunnel;
+struct uapi_server;
+
+#define UAPI_CLIENTS_MAX 16 /* one more, and who made no progress for longest is dropped */
+
+/*
+ * Serve `tunnel` on a listening Unix stream socket. Owns `listen_fd` if it succeeds. Returns 0 or
+ * a negative errno.
+ */
+int uapi_server_new(struct tunnel *tunnel, int listen_fd, struct uapi_server **out);
+
+/* Drop all clients and what they asked for; call it while the tunnel still lives. NULL is fine. */
+void uapi_server_free(struct uapi_server *server);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vpnd: the command line, and which of the two processes this is. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "base/args.h"
+#include "base/daemon.h"
+#include "base/log.h"
+#include "vpnd/conf.h"
+#include "vpnd/engine/engine.h"
+#include "vpnd/monitor/child.h"
+#include "vpnd/monitor/monitor.h"
+
+enum { EXIT_USAGE = 2 };
+
+static const struct args_program program = {
+	.name = "vpnd",
+	.synopsis =
+		"  vpnd [-f] [-v] [-c FILE] [--run-dir DIR]   serve the tunnels of a config\n"
+		"  vpnd [-f] [-v] IFNAME                      serve one interface for wg(8)\n"
+		"  vpnd -n [-c FILE]                          check a config\n"
+		"  vpnd --flush [-c FILE] [--run-dir DIR]     remove the routes that guard its\n"
+		"                                             prefixes while it does not run\n"
+		"The config is " VPND_CONF_FILE " unless another is given.\n",
+	.max_operands = 1,
+};
+
+/* The second of the two processes: child.c has taken away all that it must not have. */
+static int run_engine(int argc, char **argv)
+{
+	bool journal = argc > 1 && strcmp(argv[1], CHILD_JOURNAL_FLAG) == 0;
+
+	/* These do not outlive exec as the rest does: a name for ps, and keys in no core dump. */
+	prctl(PR_SET_NAME, CHILD_ENGINE_NAME);
+	prctl(PR_SET_DUMPABLE, 0);
+	log_init(CHILD_ENGINE_NAME, journal ? LOG_DEST_JOURNAL : LOG_DEST_AUTO, LOG_LEVEL_INFO);
+	return engine_main(CHILD_CHANNEL_FD);
+}
+
+static int check(const char *path)
+{
+	struct conf_errors errors = {0};
+	struct vpnd_conf *conf = NULL;
+	int r = vpnd_conf_load(path, &conf, &errors);
+
+	conf_errors_print(stderr, &errors);
+	conf_errors_done(&errors);
+	vpnd_conf_free(conf);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* The one flag that no other daemon has: taken out of argv. Returns true if it was there. */
+static bool take_flush(int *argc, char **argv)
+{
+	int kept = 0;
+
+	for (int i = 0; i < *argc; i++)
+		if (i == 0 || strcmp(argv[i], "--flush") != 0)
+			argv[kept++] = argv[i];
+	argv[kept] = NULL;
+	if (kept == *argc)
+		return false;
+	*argc = kept;
+	return true;
+}
+
+/* A tunnel takes several descriptors, and hundreds of them wait at once for a new engine. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int serve(struct monitor_options *options)
+{
+	int exit_status, r = 0;
+
+	raise_descriptor_limit();
+
+	if (options->background)
+		r = daemon_detach(&options->ready_fd, &exit_status);
+	if (r > 0)
+		return exit_status;
+	if (r < 0) {
+		log_err("cannot go into the background: %s", strerror(-r));
+		return EXIT_FAILURE;
+	}
+	return monitor_main(options);
+}
+
+int main(int argc, char **argv)
+{
+	struct monitor_options options = {.ready_fd = -1};
+	struct args args;
+	bool flush;
+	int r;
+
+	if (argc > 0 && strcmp(argv[0], CHILD_ENGINE_NAME) == 0)
+		return run_engine(argc, argv);
+	flush = take_flush(&argc, argv);
+	r = args_parse(&program, argc, argv, &args);
+	if (r != 0)
+		return r > 0 ? EXIT_SUCCESS : EXIT_USAGE;
+	if (args.n_operands > 0 && (args.config || args.check || flush)) {
+		fprintf(stderr, "vpnd: an interface has no config\nTry: vpnd --help\n");
+		return EXIT_USAGE;
+	}
+	log_init("vpnd", LOG_DEST_AUTO, args.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+	if (args.n_operands > 0)
+		options.ifname = args.operands[0];
+	else
+		options.config = args.config ? args.config : VPND_CONF_FILE;
+	options.run_dir = args.run_dir;
+	options.verbose = args.verbose;
+	options.background = !args.foreground;
+	if (args.check)
+		return check(options.config);
+	return flush ? monitor_flush(&options) : serve(&options);
+}

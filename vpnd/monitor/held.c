@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vpnd/monitor/held.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "vpnd/monitor/tundev.h"
+
+static struct held *allocate(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *conf)
+{
+	struct held *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	*h = (struct held){.slot = slot,
+		.conf = conf,
+		.tun_fd = -1,
+		.mtu = conf ? conf->mtu : VPND_CONF_MTU,
+		.fwmark = conf ? conf->fwmark : 0,
+		.udp = UDPSOCK_NONE,
+		.uapi = UAPISOCK_NONE,
+		.state_fd = -1};
+	snprintf(h->name, sizeof(h->name), "%s", name);
+	if (!conf || conf->n_peers == 0)
+		return h;
+	h->peers = calloc(conf->n_peers, sizeof(*h->peers));
+	if (!h->peers) {
+		held_free(h);
+		return NULL;
+	}
+	for (size_t i = 0; i < conf->n_peers; i++)
+		h->peers[i].endpoint = conf->peers[i].endpoint.address;
+	return h;
+}
+
+/* Bind the port that `h` wants, or share the sockets of the tunnel that has it already. */
+static int open_udp(
+	struct held *h, struct held *const all[static PRIVSEP_TUNNELS], char *err, size_t errlen)
+{
+	uint16_t port = h->conf ? h->conf->listen_port : 0;
+	int r;
+
+	for (size_t i = 0; port != 0 && i < PRIVSEP_TUNNELS; i++)
+		if (all[i] && all[i]->udp.port == port)
+			return udpsock_dup(&all[i]->udp, &h->udp);
+	r = udpsock_open(port, h->fwmark, &h->udp);
+	if (r < 0)
+		snprintf(err, errlen, "tunnel %s: cannot bind UDP port %u: %s", h->name, port,
+			strerror(-r));
+	return r;
+}
+
+int held_new(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *conf,
+	struct held *const all[static PRIVSEP_TUNNELS], struct held **out, char *err, size_t errlen)
+{
+	__attribute__((cleanup(held_freep))) struct held *h = allocate(slot, name, conf);
+	int r = 0;
+
+	if (!h) {
+		snprintf(err, errlen, "out of memory");
+		return -ENOMEM;
+	}
+	if (conf)
+		r = keyfds_open(conf, &h->keys, err, errlen);
+	if (r == 0)
+		r = open_udp(h, all, err, errlen);
+	if (r == 0)
+		r = tundev_open(name, h->mtu, true, &h->tun_fd, &h->ifindex, err, errlen);
+	if (r == 0)
+		r = uapisock_listen(name, &h->uapi, err, errlen);
+	if (r == 0)
+		*out = cleanup_take(h);
+	return r;
+}
+
+/* --- a second set --------------------------------------------------------------------------------
+ */
+
+static int share_fd(int fd, int *out)
+{
+	if (fd >= 0)
+		*out = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return fd >= 0 && *out < 0 ? -errno : 0;
+}
+
+static int share_device(const struct held *old, struct held *h)
+{
+	int r = share_fd(old->tun_fd, &h->tun_fd);
+
+	h->uapi = old->uapi;
+	h->uapi.fd = -1;
+	if (r == 0)
+		r = share_fd(old->uapi.fd, &h->uapi.fd);
+	h->ifindex = old->ifindex;
+	h->up = old->up;
+	h->away = old->away;
+	return r;
+}
+
+/* A peer that is reached under the same name keeps what is known of it. */
+static void inherit_peers(const struct held *old, struct held *h)
+{
+	for (size_t i = 0; i < h->conf->n_peers; i++) {
+		const struct vpnd_peer_conf *peer = &h->conf->peers[i];
+		int j = held_find_peer(old, peer->public_key);
+		const char *host;
+
+		if (j < 0)
+			continue;
+		host = old->conf->peers[j].endpoint.host;
+		h->peers[i].down = old->peers[j].down;
+		if (peer->endpoint.host && peer->endpoint.address.addr.family == ADDR_NONE &&
+			host && strcmp(host, peer->endpoint.host) == 0) {
+			h->peers[i].endpoint = old->peers[j].endpoint;
+			h->peers[i].endpoint.port = peer->endpoint.port;
+		}
+	}
+}
+
+int held_renew(const struct held *old, const struct vpnd_tunnel_conf *conf,
+	struct held *const all[static PRIVSEP_TUNNELS], struct held **out, char *err, size_t errlen)
+{
+	__attribute__((cleanup(held_freep))) struct held *h = allocate(old->slot, old->name, conf);
+	int r;
+
+	if (!h) {
+		snprintf(err, errlen, "out of memory");
+		return -ENOMEM;
+	}
+	r = keyfds_open(conf, &h->keys, err, errlen);
+	if (r < 0)
+		return r;
+	inherit_peers(old, h);
+	snprintf(err, errlen, "tunnel %s: out of descriptors", h->name);
+	if (conf->listen_port == 0)
+		r = udpsock_dup(&old->udp, &h->udp);
+	else
+		r = open_udp(h, all, err, errlen);
+	if (r == 0)
+		r = share_device(old, h);
+	if (r == 0)
+		*out = cleanup_take(h);
+	return r;
+}
+
+/* --- life ----------------------------------------------------------------------------------------
+ */
+
+void held_free(struct held *h)
+{
+	if (!h)
+		return;
+	cleanup_close(&h->tun_fd);
+	cleanup_close(&h->uapi.fd);
+	cleanup_close(&h->state_fd);
+	udpsock_close(&h->udp);
+	keyfds_close(&h->keys);
+	free(h->peers);
+	free(h);
+}
+
+void held_freep(struct held **h)
+{
+	held_free(*h);
+}
+
+int held_remake_device(struct held *h, char *err, size_t errlen)
+{
+	uint32_t mtu = h->conf ? h->conf->mtu : VPND_CONF_MTU;
+	int fd, r = tundev_open(h->name, mtu, false, &fd, &h->ifindex, err, errlen);
+
+	if (r < 0)
+		return r;
+	cleanup_close(&h->tun_fd);
+	h->tun_fd = fd;
+	h->mtu = mtu;
+	h->up = false;
+	return 0;
+}
+
+/* --- peers ---------------------------------------------------------------------------------------
+ */
+
+int held_find_peer(const struct held *h, const uint8_t public_key[static KEY_LEN])
+{
+	for (size_t i = 0; h->conf && i < h->conf->n_peers; i++)
+		if (memcmp(h->conf->peers[i].public_key, public_key, KEY_LEN) == 0)
+			return (int)i;
+	return -1;
+}
+
+static bool peer_covers(const struct vpnd_peer_conf *peer, const struct prefix *prefix)
+{
+	for (size_t i = 0; i < peer->n_allowed_ips; i++)
+		if (prefix_covers(&peer->allowed_ips[i], prefix) ||
+			prefix_covers(prefix, &peer->allowed_ips[i]))
+			return true;
+	return false;
+}
+
+bool held_carries(const struct held *h, const struct prefix *prefix)
+{
+	bool covered = false, any_up = h->conf->n_peers == 0;
+
+	for (size_t i = 0; i < h->conf->n_peers; i++) {
+		any_up |= !h->peers[i].down;
+		if (!peer_covers(&h->conf->peers[i], prefix))
+			continue;
+		if (!h->peers[i].down)
+			return true;
+		covered = true;
+	}
+	return !covered && any_up;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the monitor holds for one tunnel: every descriptor that the engine works with, so that
+ * engines may come and go while interface, port and socket stay. A reload prepares a second set for
+ * a tunnel that changes, which shares the device, and keeps one of the two.
+ */
+#ifndef VPND_MONITOR_HELD_H
+#define VPND_MONITOR_HELD_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "vpnd/conf.h"
+#include "vpnd/monitor/keyfds.h"
+#include "vpnd/monitor/uapisock.h"
+#include "vpnd/monitor/udpsock.h"
+#include "vpnd/privsep.h"
+
+/* What is known of a peer of the config. */
+struct held_peer {
+	struct endpoint endpoint; /* as configured or resolved last; ADDR_NONE: not yet */
+	bool down;                /* the engine says so; unknown counts as up */
+};
+
+struct held {
+	uint32_t slot;
+	char name[IFNAMSIZ];
+	const struct vpnd_tunnel_conf *conf; /* borrowed; NULL: configured over the UAPI alone */
+	int tun_fd;
+	uint32_t ifindex; /* 0: the device is gone */
+	uint32_t mtu;     /* bytes; these two as the kernel last said */
+	bool up;
+	bool away; /* the device was moved to another network namespace */
+	uint32_t fwmark;
+	struct udpsock udp;
+	struct uapisock uapi;
+	struct keyfds keys;      /* empty without conf */
+	struct held_peer *peers; /* as many as conf has */
+	bool told;               /* the engine that runs knows this tunnel */
+	int state_fd;            /* memfd of the engine's; -1: none */
+};
+
+/*
+ * All that a new tunnel needs: key files, device, sockets. `conf` is borrowed for the life of the
+ * result, NULL for a tunnel without config. `all` (by slot) are the tunnels in whose hands the
+ * wanted port may be; it is shared then. Returns 0 with *out for held_free, or a negative errno
+ * with a line for the operator in err.
+ */
+int held_new(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *conf,
+	struct held *const all[static PRIVSEP_TUNNELS], struct held **out, char *err,
+	size_t errlen);
+
+/*
+ * Another set for `old`, as `conf` says now. It shares what both have in common, and a port as
+ * above. Returns as held_new.
+ */
+int held_renew(const struct held *old, const struct vpnd_tunnel_conf *conf,
+	struct held *const all[static PRIVSEP_TUNNELS], struct held **out, char *err,
+	size_t errlen);
+
+/* Close all. The device goes with the last set that holds it; socket files stay. NULL is fine. */
+void held_free(struct held *h);
+void held_freep(struct held **h); /* for __attribute__((cleanup)) */
+
+/* Make the device again after it was deleted. Returns as held_new. */
+int held_remake_device(struct held *h, char *err, size_t errlen);
+
+/* Index of a peer of the config by its public key; -1 if there is none. */
+int held_find_peer(const struct held *h, const uint8_t public_key[static KEY_LEN]);
+
+/*
+ * True unless all that could carry `prefix` is down: the peers that have it in allowed_ips, or any
+ * peer where none has.
+ */
+bool held_carries(const struct held *h, const struct prefix *prefix);
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Interfaces, addresses and routes: what the config wants of them, and what becomes of them. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "vpnd/monitor/desired.h"
+#include "vpnd/monitor/reconcile.h"
+#include "vpnd/monitor/state.h"
+#include "vpnd/monitor/tell.h"
+#include "vpnd/monitor/tundev.h"
+
+/* --- interfaces ----------------------------------------------------------------------------------
+ */
+
+/* Returns true if there is a device again. */
+static bool remake(struct monitor *m, struct held *h)
+{
+	char err[256];
+
+	if (held_remake_device(h, err, sizeof(err)) < 0) {
+		log_debug("%s", err);
+		reconcile_later(m->reconcile);
+		return false;
+	}
+	log_notice("interface %s is made again", h->name);
+	if (m->link)
+		tell_tunnel(m->link, h, h->told ? TELL_DESCRIPTORS : TELL_ALL);
+	h->told = m->link != NULL;
+	reconcile_soon(m->reconcile);
+	return true;
+}
+
+static void lose(struct monitor *m, struct held *h)
+{
+	if (tundev_alive(h->tun_fd)) {
+		log_notice("interface %s was moved to another network namespace", h->name);
+		h->away = true;
+		h->up = true; /* nobody tells us any more; what is down gives us no packets */
+		if (m->link)
+			tell_link(m->link, h, false);
+		return;
+	}
+	if (m->link)
+		tell_link(m->link, h, true);
+	if (!m->conf) {
+		log_notice("interface %s was deleted: that ends vpnd", h->name);
+		monitor_stop(m, EXIT_SUCCESS);
+		return;
+	}
+	log_warn("interface %s was deleted by another program", h->name);
+	h->ifindex = 0;
+}
+
+static void follow(struct monitor *m, struct held *h, const struct nl_link *link)
+{
+	if (h->away && strcmp(link->name, h->name) != 0)
+		return; /* another one, whose number happens to be that of ours elsewhere */
+	h->away = false;
+	if (link->mtu == h->mtu && link->up == h->up)
+		return;
+	h->mtu = link->mtu;
+	h->up = link->up;
+	if (m->link)
+		tell_link(m->link, h, false);
+}
+
+static bool observed(void *arg, const struct nl_state *state)
+{
+	struct monitor *m = arg;
+	bool remade = false;
+
+	for (size_t i = 0; i < PRIVSEP_TUNNELS && m->phase != STOPPING; i++) {
+		struct held *h = m->slots[i];
+		const struct nl_link *link = h ? model_link_by_index(state, h->ifindex) : NULL;
+
+		if (link)
+			follow(m, h, link);
+		else if (h && h->ifindex != 0 && !h->away)
+			lose(m, h);
+		if (h && h->ifindex == 0)
+			remade |= remake(m, h);
+	}
+	return remade;
+}
+
+/* --- addresses and routes ------------------------------------------------------------------------
+ */
+
+/* All of ours that is there. */
+static int keep_all(const struct nl_state *state, struct nl_state *wanted)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < state->n_routes; i++)
+		if (state->routes[i].protocol == NL_PROTO_GATEHOUSE)
+			r = model_put_route(wanted, &state->routes[i]);
+	for (size_t i = 0; r >= 0 && i < state->n_rules; i++)
+		if (state->rules[i].protocol == NL_PROTO_GATEHOUSE)
+			r = model_put_rule(wanted, &state->rules[i]);
+	for (size_t i = 0; r >= 0 && i < state->n_addrs; i++)
+		if (state->addrs[i].protocol == NL_PROTO_GATEHOUSE)
+			r = model_put_addr(wanted, &state->addrs[i]);
+	return r < 0 ? r : 0;
+}
+
+/*
+ * Until the devices are ours nothing is taken away: another instance may run here, and then we are
+ * about to find its devices in our way and leave.
+ */
+static int want(void *arg, const struct nl_state *state, struct nl_state *wanted)
+{
+	const struct monitor *m = arg;
+	int r;
+
+	if (!m->tunnels[0]) {
+		r = keep_all(state, wanted);
+		return r < 0 ? r : desired_build_guards(m->conf, wanted);
+	}
+	if (m->phase == STOPPING)
+		return desired_build_guards(m->conf, wanted);
+	return desired_build(m->conf, m->tunnels, wanted);
+}
+
+static bool in_our_place(void *arg, const struct nl_route *route)
+{
+	const struct monitor *m = arg;
+
+	if (!m->conf || route->table != NL_TABLE_MAIN ||
+		(route->metric != DESIRED_METRIC && route->metric != DESIRED_GUARD_METRIC))
+		return false;
+	for (size_t i = 0; i < m->conf->n_routes; i++)
+		if (prefix_equal(&m->conf->routes[i].prefix, &route->dst))
+			return true;
+	return false;
+}
+
+/* --- routes, for status and log ------------------------------------------------------------------
+ */
+
+static struct privsep_route describe(
+	const struct monitor *m, const struct vpnd_route_conf *route, const struct nl_state *state)
+{
+	struct desired_choice c = desired_choose(route, m->tunnels);
+	struct nl_route key = desired_route(route);
+	struct privsep_route out = {
+		.type = PRIVSEP_ROUTE, .prefix = route->prefix, .backup_slot = PRIVSEP_TUNNELS};
+
+	out.slot = m->tunnels[route->via_tunnel[c.n > 0 ? c.via[0] : 0]]->slot;
+	if (c.backup >= 0)
+		out.backup_slot = m->tunnels[route->via_tunnel[c.backup]]->slot;
+	out.installed = c.n > 0 && model_find_route(state, &key) != NULL;
+	return out;
+}
+
+static const char *name_of(const struct monitor *m, uint32_t slot)
+{
+	return slot < PRIVSEP_TUNNELS && m->slots[slot] ? m->slots[slot]->name : "another tunnel";
+}
+
+static void log_move(
+	const struct monitor *m, const struct privsep_route *from, const struct privsep_route *to)
+{
+	char text[PREFIX_STRLEN];
+
+	if (from->slot != to->slot)
+		log_notice("%s goes by %s now, no longer by %s", prefix_format(&to->prefix, text),
+			name_of(m, to->slot), name_of(m, from->slot));
+}
+
+static bool same_prefixes(const struct monitor *m)
+{
+	if (m->n_routes != m->conf->n_routes)
+		return false;
+	for (size_t i = 0; i < m->n_routes; i++)
+		if (!prefix_equal(&m->routes[i].prefix, &m->conf->routes[i].prefix))
+			return false;
+	return true;
+}
+
+/* Room for the routes of a config that has others than the last. */
+static bool renew_routes(struct monitor *m)
+{
+	struct privsep_route *routes = NULL;
+
+	if (same_prefixes(m))
+		return true;
+	if (m->conf->n_routes > 0) {
+		routes = calloc(m->conf->n_routes, sizeof(*routes));
+		if (!routes)
+			return false;
+	}
+	free(m->routes);
+	m->routes = routes;
+	m->n_routes = m->conf->n_routes;
+	return true;
+}
+
+static void settled(void *arg, const struct nl_state *state)
+{
+	struct monitor *m = arg;
+	bool changed = false;
+
+	if (!m->conf || m->phase == STOPPING || !m->tunnels[0] || !renew_routes(m))
+		return;
+	for (size_t i = 0; i < m->n_routes; i++) {
+		struct privsep_route now = describe(m, &m->conf->routes[i], state);
+		struct privsep_route *last = &m->routes[i];
+
+		if (last->type != 0 && last->slot == now.slot &&
+			last->backup_slot == now.backup_slot && last->installed == now.installed)
+			continue;
+		if (last->type != 0)
+			log_move(m, last, &now);
+		*last = now;
+		changed = true;
+	}
+	if (changed)
+		kernel_tell_routes(m);
+}
+
+void kernel_tell_routes(struct monitor *m)
+{
+	if (!m->link)
+		return;
+	tell_plain(m->link, PRIVSEP_ROUTES, -1);
+	for (size_t i = 0; i < m->n_routes; i++)
+		engine_link_send(m->link, &m->routes[i], sizeof(m->routes[i]), -1);
+}
+
+/* --- life ----------------------------------------------------------------------------------------
+ */
+
+int kernel_prepare(struct monitor *m)
+{
+	static const struct reconcile_upcalls full = {observed, want, in_our_place, settled};
+	static const struct reconcile_upcalls links_only = {
+		.observed = observed, .in_our_place = in_our_place, .settled = settled};
+	int r = reconcile_new(m->event, m->conf ? &full : &links_only, m, &m->reconcile);
+
+	if (r < 0)
+		log_err("cannot observe the kernel's interfaces and routes: %s", strerror(-r));
+	return r;
+}
+
+void kernel_end(struct monitor *m)
+{
+	reconcile_free(m->reconcile);
+	free(m->routes);
+}

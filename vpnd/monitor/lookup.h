@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One lookup of a host name, in a process of its own that has no rights and no descriptors. */
+#ifndef VPND_MONITOR_LOOKUP_H
+#define VPND_MONITOR_LOOKUP_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/addr.h"
+#include "vpnd/privsep.h"
+
+struct lookup;
+
+struct lookup_answer {
+	struct endpoint endpoint;    /* ADDR_NONE: not found */
+	char reason[PRIVSEP_REASON]; /* why not, in words */
+};
+
+/*
+ * Start. `attempt` chooses among the addresses that the name has, in the order in which RFC 6724
+ * puts them, and begins again after the last. Returns 0 or a negative errno.
+ */
+int lookup_new(const char *host, uint16_t port, unsigned int attempt, uid_t uid, gid_t gid,
+	struct lookup **out);
+
+/* End it, whether or not it has answered. */
+void lookup_free(struct lookup *l);
+
+/* Readable when there is an answer, hung up when there will be none. Owned by the lookup. */
+int lookup_fd(const struct lookup *l);
+
+/* Take the answer. Returns 0, or -EIO for none or one that cannot be. */
+int lookup_read(const struct lookup *l, struct lookup_answer *out);
+
+#endif

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Start-up tries what can fail before it touches the kernel. The guards come before the first
+ * device: from then on no packet to a configured prefix leaves in clear, whatever happens here.
+ */
+#include "vpnd/monitor/monitor.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/control.h"
+#include "base/daemon.h"
+#include "base/log.h"
+#include "base/sandbox.h"
+#include "vpnd/monitor/child.h"
+#include "vpnd/monitor/engine_link.h"
+#include "vpnd/monitor/reconcile.h"
+#include "vpnd/monitor/state.h"
+#include "vpnd/monitor/tell.h"
+
+#define FALLBACK_USER "nobody"
+#define STOP_TIMEOUT_US (3 * US_PER_S)
+#define PATH_SIZE 4096
+
+/* --- before anything is touched ------------------------------------------------------------------
+ */
+
+static int load_config(struct monitor *m)
+{
+	struct conf_errors errors = {0};
+	int r;
+
+	if (!m->options->config)
+		return 0;
+	r = vpnd_conf_load(m->options->config, &m->conf, &errors);
+	if (r < 0)
+		conf_errors_print(stderr, &errors);
+	else
+		r = vpnd_conf_hash(m->conf, m->hash);
+	conf_errors_done(&errors);
+	return r;
+}
+
+/* So that a wrong key file stops vpnd before it has changed anything. */
+static int try_keys(const struct vpnd_conf *conf)
+{
+	struct keyfds keys;
+	char err[1024];
+
+	for (size_t i = 0; conf && i < conf->n_tunnels; i++) {
+		int r = keyfds_open(&conf->tunnels[i], &keys, err, sizeof(err));
+
+		if (r < 0) {
+			log_err("%s", err);
+			return r;
+		}
+		keyfds_close(&keys);
+	}
+	return 0;
+}
+
+static int take_lock(struct monitor *m)
+{
+	char path[PATH_SIZE];
+	int r;
+
+	if (!m->conf)
+		return 0;
+	if (mkdir(m->options->run_dir, 0755) < 0 && errno != EEXIST) {
+		log_err("cannot make %s: %s", m->options->run_dir, strerror(errno));
+		return -errno;
+	}
+	snprintf(path, sizeof(path), "%s/vpnd.lock", m->options->run_dir);
+	r = daemon_lock(path, &m->lock_fd);
+	if (r == -EWOULDBLOCK)
+		log_err("another vpnd runs with %s", m->options->run_dir);
+	else if (r < 0)
+		log_err("cannot lock %s: %s", path, strerror(-r));
+	return r;
+}
+
+static int find_user(struct monitor *m)
+{
+	const char *name = m->conf ? m->conf->engine_user : VPND_CONF_USER;
+	int r = sandbox_user(name, NULL, &m->uid, &m->gid);
+
+	if (r == -ENOENT && strcmp(name, VPND_CONF_USER) == 0) {
+		log_warn("there is no user \"%s\": the engine runs as \"%s\"", name, FALLBACK_USER);
+		m->fallback_user = true;
+		r = sandbox_user(FALLBACK_USER, NULL, &m->uid, &m->gid);
+	}
+	if (r < 0)
+		log_err("engine_user \"%s\": %s", name,
+			r == -EPERM ? "may not be root" : strerror(-r));
+	return r;
+}
+
+/* Every tunnel and every key is a descriptor, and all are in flight at once when an engine starts.
+ */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* --- signals and files ---------------------------------------------------------------------------
+ */
+
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *arg)
+{
+	(void)source;
+	(void)si;
+	monitor_stop(arg, EXIT_SUCCESS);
+	return 0;
+}
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *arg)
+{
+	(void)source;
+	(void)si;
+	reload_start(arg);
+	return 0;
+}
+
+static int watch_signals(struct monitor *m)
+{
+	sigset_t set;
+	int r;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGPIPE);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	r = sd_event_add_signal(m->event, NULL, SIGTERM, on_stop_signal, m);
+	if (r >= 0)
+		r = sd_event_add_signal(m->event, NULL, SIGINT, on_stop_signal, m);
+	if (r >= 0)
+		r = sd_event_add_signal(m->event, NULL, SIGHUP, on_hangup, m);
+	return r;
+}
+
+static void replace_uapi(struct monitor *m, struct held *h)
+{
+	struct uapisock fresh;
+	char err[256];
+
+	if (uapisock_listen(h->name, &fresh, err, sizeof(err)) < 0) {
+		log_err("%s", err);
+		return;
+	}
+	log_warn("repaired what another program removed: the UAPI socket of %s", h->name);
+	cleanup_close(&h->uapi.fd);
+	h->uapi = fresh;
+	if (m->link && h->told && h->ifindex != 0)
+		tell_tunnel(m->link, h, TELL_DESCRIPTORS);
+}
+
+/* Removing the socket of an interface is how one ends an implementation like ours. */
+static int on_file(sd_event_source *source, const struct inotify_event *event, void *arg)
+{
+	struct monitor *m = arg;
+
+	(void)source;
+	for (size_t i = 0; i < PRIVSEP_TUNNELS && m->phase == RUNNING; i++) {
+		struct held *h = m->slots[i];
+
+		if (!h || (event->len > 0 && !uapisock_is_name(event->name, h->name)) ||
+			uapisock_in_place(h->name, &h->uapi))
+			continue;
+		if (m->conf) {
+			replace_uapi(m, h);
+		} else {
+			log_notice("the UAPI socket of %s was removed: that ends vpnd", h->name);
+			monitor_stop(m, EXIT_SUCCESS);
+		}
+	}
+	return 0;
+}
+
+static int watch_files(struct monitor *m)
+{
+	return sd_event_add_inotify(m->event, NULL, UAPISOCK_DIR,
+		IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR, on_file, m);
+}
+
+/* --- what may touch the kernel -------------------------------------------------------------------
+ */
+
+void monitor_order_tunnels(struct monitor *m)
+{
+	memset(m->tunnels, 0, sizeof(m->tunnels));
+	for (size_t i = 0; m->conf && i < m->conf->n_tunnels; i++)
+		for (size_t j = 0; j < PRIVSEP_TUNNELS; j++)
+			if (m->slots[j] && m->slots[j]->conf == &m->conf->tunnels[i])
+				m->tunnels[i] = m->slots[j];
+}
+
+static int hold_one(
+	struct monitor *m, uint32_t slot, const char *name, const struct vpnd_tunnel_conf *conf)
+{
+	char err[1024];
+	int r = held_new(slot, name, conf, m->slots, &m->slots[slot], err, sizeof(err));
+
+	if (r < 0)
+		log_err("%s", err);
+	return r;
+}
+
+static int hold_all(struct monitor *m)
+{
+	int r = 0;
+
+	if (!m->conf)
+		return hold_one(m, 0, m->options->ifname, NULL);
+	for (uint32_t i = 0; r == 0 && i < m->conf->n_tunnels; i++)
+		r = hold_one(m, i, m->conf->tunnels[i].name, &m->conf->tunnels[i]);
+	monitor_order_tunnels(m);
+	return r;
+}
+
+static char *control_path(const struct monitor *m, char out[static PATH_SIZE])
+{
+	snprintf(out, PATH_SIZE, "%s/vpnd.sock", m->options->run_dir);
+	return out;
+}
+
+/* Members of the engine's group, of which `vpnctl serve` is one, may ask too. */
+static int listen_control(struct monitor *m)
+{
+	char path[PATH_SIZE];
+	int r;
+
+	if (!m->conf)
+		return 0;
+	r = control_listen(control_path(m, path), 0600, &m->control_fd);
+	if (r == 0 && !m->fallback_user &&
+		(chown(path, (uid_t)-1, m->gid) < 0 || chmod(path, 0660) < 0))
+		r = -errno;
+	if (r < 0)
+		log_err("cannot listen on %s: %s", path, strerror(-r));
+	return r;
+}
+
+static int restrict_privilege(void)
+{
+	static const int caps[] = {
+		CAP_NET_ADMIN,        /* interfaces, addresses, routes, firewall marks, buffers */
+		CAP_NET_BIND_SERVICE, /* UDP ports below 1024 */
+		CAP_SETUID, CAP_SETGID, CAP_SETPCAP, /* to take all away from the engine */
+		CAP_KILL, /* to end it, for it is another user's process */
+	};
+	int r = sandbox_restrict_caps(caps, sizeof(caps) / sizeof(caps[0]));
+
+	if (r < 0)
+		log_err("cannot drop capabilities: %s", strerror(-r));
+	return r;
+}
+
+static int start_engine(struct monitor *m)
+{
+	int r = minder_prepare(m);
+
+	if (r == 0)
+		r = minder_start(m);
+	if (r < 0) {
+		log_err("cannot start the engine: %s", strerror(-r));
+		return r;
+	}
+	for (size_t i = 0; i < PRIVSEP_TUNNELS; i++)
+		if (m->slots[i])
+			minder_resolve(m, m->slots[i]);
+	return 0;
+}
+
+static int prepare(struct monitor *m)
+{
+	int r = load_config(m);
+
+	if (r == 0)
+		r = take_lock(m);
+	if (r == 0)
+		r = find_user(m);
+	if (r == 0)
+		r = try_keys(m->conf);
+	if (r < 0)
+		return r;
+	raise_limits();
+	r = sd_event_new(&m->event);
+	if (r >= 0)
+		r = watch_signals(m);
+	if (r < 0)
+		log_err("cannot set up the event loop: %s", strerror(-r));
+	return r < 0 ? r : 0;
+}
+
+static int start(struct monitor *m)
+{
+	int r = prepare(m);
+
+	if (r == 0)
+		r = kernel_prepare(m);
+	if (r == 0)
+		r = reconcile_now(m->reconcile); /* the guards: there is no tunnel yet */
+	if (r == 0)
+		r = hold_all(m);
+	if (r == 0)
+		r = listen_control(m);
+	if (r == 0)
+		r = restrict_privilege();
+	if (r == 0)
+		r = watch_files(m);
+	if (r >= 0)
+		r = reconcile_now(m->reconcile);
+	return r < 0 ? r : start_engine(m);
+}
+
+void monitor_ready(struct monitor *m)
+{
+	int r = daemon_ready(m->options->ready_fd);
+
+	if (r < 0)
+		log_warn("cannot tell that we are ready: %s", strerror(-r));
+	m->phase = RUNNING;
+	if (m->options->background)
+		log_init("vpnd", LOG_DEST_JOURNAL,
+			m->options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+	log_notice("ready%s%s", m->conf ? ", config " : "", m->hash);
+}
+
+/* --- the end -------------------------------------------------------------------------------------
+ */
+
+static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct monitor *m = arg;
+
+	(void)source;
+	(void)usec;
+	log_warn("killing the engine: it does not stop");
+	child_kill(m->child);
+	return 0;
+}
+
+void monitor_stopped(struct monitor *m)
+{
+	sd_event_exit(m->event, m->exit_status);
+}
+
+void monitor_stop(struct monitor *m, int exit_status)
+{
+	if (m->phase == STOPPING)
+		return;
+	m->phase = STOPPING;
+	m->exit_status = exit_status;
+	sd_notify(0, "STOPPING=1");
+	if (m->conf)
+		reconcile_now(m->reconcile); /* routes go, guards stay */
+	if (!child_runs(m->child)) {
+		monitor_stopped(m);
+		return;
+	}
+	if (m->link)
+		tell_plain(m->link, PRIVSEP_STOP, -1);
+	if (sd_event_add_time_relative(m->event, &m->stop_timer, CLOCK_MONOTONIC, STOP_TIMEOUT_US,
+		    10 * US_PER_MS, on_stop_timeout, m) < 0)
+		child_kill(m->child);
+}
+
+static void end(struct monitor *m)
+{
+	char path[PATH_SIZE];
+
+	reload_end(m);
+	minder_end(m);
+	kernel_end(m);
+	for (size_t i = 0; i < PRIVSEP_TUNNELS; i++) {
+		if (m->slots[i])
+			uapisock_unlink(m->slots[i]->name, &m->slots[i]->uapi);
+		held_free(m->slots[i]);
+	}
+	if (m->control_fd >= 0)
+		unlink(control_path(m, path));
+	cleanup_close(&m->control_fd);
+	vpnd_conf_free(m->conf);
+	sd_event_source_disable_unref(m->stop_timer);
+	sd_event_unref(m->event);
+	cleanup_close(&m->lock_fd);
+}
+
+int monitor_main(const struct monitor_options *options)
+{
+	struct monitor *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m) {
+		log_err("out of memory");
+		return EXIT_FAILURE;
+	}
+	*m = (struct monitor){
+		.options = options, .started = clock_mono(), .lock_fd = -1, .control_fd = -1};
+	r = start(m);
+	if (r >= 0)
+		r = sd_event_loop(m->event);
+	end(m);
+	free(m);
+	return r < 0 ? EXIT_FAILURE : r;
+}

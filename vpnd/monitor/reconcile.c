@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A pass reads all that netlink has to say, compares, applies, and reads again, until nothing is
+ * left to do. The kernel queues nearly all messages on a change before it answers the request for
+ * it, so that a pass sees its own effects; for those it does not see yet (IPv6 addresses take a
+ * moment) it knows its steps by heart. What else it finds different is somebody else's doing. That
+ * is put right at once; where another program insists, as often as REPAIR_INTERVAL_US allows.
+ */
+#include "vpnd/monitor/reconcile.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "netlink/apply.h"
+#include "netlink/diff.h"
+#include "netlink/observe.h"
+
+#define REPAIR_INTERVAL_US (100 * US_PER_MS)
+#define RETRY_US US_PER_S
+
+enum {
+	ROUNDS_MAX = 4, /* of one pass; more would be a fight with ourselves */
+	LINES_PER_MINUTE = 30,
+};
+
+struct reconcile {
+	sd_event_source *timer;
+	struct observe *observe;
+	struct apply *apply;
+	const struct reconcile_upcalls *upcalls;
+	void *arg;
+	bool planned; /* the next pass carries out a plan, it does not repair */
+	bool in_pass;
+	mono_t last; /* pass that changed something */
+	struct log_limit repairs, failures;
+	char *problems; /* as logged last; NULL: none */
+};
+
+static void arm(struct reconcile *r, uint64_t delay_us)
+{
+	sd_event_source_set_time_relative(r->timer, delay_us);
+	sd_event_source_set_enabled(r->timer, SD_EVENT_ONESHOT);
+}
+
+static void report(const struct diff_op *op, int error, const char *line, void *arg)
+{
+	struct reconcile *r = arg;
+	mono_t now = clock_mono();
+
+	(void)op;
+	if (error < 0)
+		log_line_limited(&r->failures, now, LOG_LEVEL_ERR, "cannot %s", line);
+	else if (r->planned)
+		log_info("%s", line);
+	else
+		log_warn_limited(
+			&r->repairs, now, "repaired what another program changed: %s", line);
+}
+
+/* Log what cannot be had, once until it changes. */
+static void report_problems(struct reconcile *r, const struct diff *d)
+{
+	char line[DIFF_LINE_SIZE], *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return;
+	for (size_t i = 0; i < d->n_problems; i++)
+		fprintf(f, "%s%s", i ? "; " : "",
+			diff_describe_problem(&d->problems[i], observe_state(r->observe), line));
+	fclose(f);
+	if (text && d->n_problems > 0 && (!r->problems || strcmp(text, r->problems) != 0))
+		log_warn("cannot %s", text);
+	free(r->problems);
+	r->problems = d->n_problems > 0 ? cleanup_take(text) : NULL;
+	free(text);
+}
+
+/* True if both consist of the same steps. */
+static bool same_steps(const struct reconcile *r, const struct diff *a, const struct diff *b)
+{
+	char a_line[DIFF_LINE_SIZE], b_line[DIFF_LINE_SIZE];
+	const struct nl_state *names = observe_state(r->observe);
+
+	if (!a || a->n_ops != b->n_ops)
+		return false;
+	for (size_t i = 0; i < a->n_ops; i++)
+		if (strcmp(diff_describe_op(&a->ops[i], names, a_line),
+			    diff_describe_op(&b->ops[i], names, b_line)) != 0)
+			return false;
+	return true;
+}
+
+static int compare(struct reconcile *r, struct diff **out)
+{
+	__attribute__((cleanup(model_freep))) struct nl_state *wanted = model_new();
+	const struct nl_state *state = observe_state(r->observe);
+	int e = wanted ? r->upcalls->want(r->arg, state, wanted) : -ENOMEM;
+
+	return e < 0 ? e : diff_new(wanted, state, out);
+}
+
+/*
+ * Compare and apply once. `last` is what the round before did, and becomes what this one does.
+ * Returns 1 if it did anything, 0 if there was nothing to do, or a negative errno.
+ */
+static int round_once(struct reconcile *r, struct diff **last)
+{
+	__attribute__((cleanup(diff_freep))) struct diff *d = NULL;
+	int e = compare(r, &d);
+
+	if (e < 0)
+		return e;
+	report_problems(r, d);
+	if (d->n_ops == 0 || same_steps(r, *last, d))
+		return 0;
+	e = apply_diff(r->apply, d, observe_state(r->observe), report, r, NULL);
+	r->last = clock_mono();
+	observe_read(r->observe);
+	diff_free(*last);
+	*last = cleanup_take(d);
+	return e < 0 ? e : 1;
+}
+
+static int reach_wanted(struct reconcile *r)
+{
+	__attribute__((cleanup(diff_freep))) struct diff *last = NULL;
+	int e = 1;
+
+	for (int i = 0; e > 0 && i < ROUNDS_MAX; i++)
+		e = round_once(r, &last);
+	return e < 0 ? e : 0;
+}
+
+static int pass(struct reconcile *r)
+{
+	int e = 0;
+
+	r->in_pass = true;
+	observe_read(r->observe);
+	if (r->upcalls->observed(r->arg, observe_state(r->observe)))
+		observe_read(r->observe);
+	if (r->upcalls->want)
+		e = reach_wanted(r);
+	r->upcalls->observed(r->arg, observe_state(r->observe));
+	r->upcalls->settled(r->arg, observe_state(r->observe));
+	r->in_pass = false;
+	if (e < 0)
+		arm(r, RETRY_US);
+	else
+		r->planned = false; /* a plan that failed goes on when it is tried again */
+	return e;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
+{
+	(void)source;
+	(void)usec;
+	pass(arg);
+	return 0;
+}
+
+/* From within the observer, where nothing may be applied yet. */
+static void on_changed(struct observe *o, void *arg)
+{
+	struct reconcile *r = arg;
+	uint64_t since = mono_elapsed_us(r->last, clock_mono());
+
+	(void)o;
+	if (!r->in_pass)
+		arm(r, since < REPAIR_INTERVAL_US ? REPAIR_INTERVAL_US - since : 0);
+}
+
+static bool keep_route(const struct nl_route *route, void *arg)
+{
+	const struct reconcile *r = arg;
+
+	return r->upcalls->in_our_place(r->arg, route);
+}
+
+static int start(struct reconcile *r, sd_event *event)
+{
+	const struct observe_config config = {
+		.changed = on_changed, .keep_route = keep_route, .arg = r};
+	int e = sd_event_add_time_relative(
+		event, &r->timer, CLOCK_MONOTONIC, 0, 1 * US_PER_MS, on_timer, r);
+
+	if (e >= 0)
+		e = sd_event_source_set_enabled(r->timer, SD_EVENT_OFF);
+	if (e >= 0)
+		e = apply_new(&r->apply);
+	if (e >= 0)
+		e = observe_new(&config, &r->observe);
+	return e < 0 ? e : observe_attach(r->observe, event, SD_EVENT_PRIORITY_NORMAL);
+}
+
+int reconcile_new(
+	sd_event *event, const struct reconcile_upcalls *upcalls, void *arg, struct reconcile **out)
+{
+	struct reconcile *r = calloc(1, sizeof(*r));
+	int e;
+
+	if (!r)
+		return -ENOMEM;
+	*r = (struct reconcile){.upcalls = upcalls,
+		.arg = arg,
+		.repairs = LOG_LIMIT_INIT(LINES_PER_MINUTE),
+		.failures = LOG_LIMIT_INIT(LINES_PER_MINUTE)};
+	e = start(r, event);
+	if (e < 0)
+		reconcile_free(r);
+	else
+		*out = r;
+	return e;
+}
+
+void reconcile_free(struct reconcile *r)
+{
+	if (!r)
+		return;
+	observe_free(r->observe);
+	apply_free(r->apply);
+	sd_event_source_disable_unref(r->timer);
+	free(r->problems);
+	free(r);
+}
+
+int reconcile_now(struct reconcile *r)
+{
+	r->planned = true;
+	return pass(r);
+}
+
+void reconcile_soon(struct reconcile *r)
+{
+	r->planned = true;
+	arm(r, 0);
+}
+
+void reconcile_later(struct reconcile *r)
+{
+	arm(r, RETRY_US);
+}
+
+int reconcile_resync(struct reconcile *r)
+{
+	return observe_sync(r->observe);
+}

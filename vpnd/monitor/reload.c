@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A reload first tries all that can fail, beside what runs: it parses the file into a new struct,
+ * opens key files, binds ports, makes the devices of new tunnels. Then the engine is told of what
+ * changed; only it can tell whether the keys in the files are any. When it has carried all out, the
+ * new becomes what runs, routes follow, and what is no longer wanted goes. If anything fails, the
+ * engine is told of what was before, and nothing else has changed.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "vpnd/monitor/engine_link.h"
+#include "vpnd/monitor/reconcile.h"
+#include "vpnd/monitor/resolve.h"
+#include "vpnd/monitor/state.h"
+#include "vpnd/monitor/tell.h"
+
+#define REASON_SIZE sizeof(((struct privsep_reloaded *)0)->reason)
+
+struct reload {
+	struct vpnd_conf *conf;
+	char hash[VPND_CONF_HASH_STRLEN];
+	/* by slot; all NULL for a tunnel that goes */
+	const struct vpnd_tunnel_conf *same[PRIVSEP_TUNNELS]; /* stays as it is: its new config */
+	struct held *next[PRIVSEP_TUNNELS];                   /* is new or changes */
+	bool failed; /* the engine could not carry it out */
+	char reason[REASON_SIZE];
+};
+
+struct held *reload_find(const struct monitor *m, uint32_t slot)
+{
+	return m->reload ? m->reload->next[slot] : NULL;
+}
+
+static void answer(struct monitor *m, int error, const char *reason)
+{
+	struct privsep_reloaded a = {.type = PRIVSEP_RELOADED, .error = -error};
+
+	memcpy(a.config_hash, m->hash, sizeof(a.config_hash));
+	snprintf(a.reason, sizeof(a.reason), "%s", reason);
+	if (m->link)
+		engine_link_send(m->link, &a, sizeof(a), -1);
+}
+
+/* Let go of what was prepared. */
+static void discard(struct monitor *m)
+{
+	struct reload *rl = m->reload;
+
+	m->reload = NULL;
+	for (uint32_t i = 0; i < PRIVSEP_TUNNELS; i++) {
+		if (!rl->next[i])
+			continue;
+		if (!m->slots[i])
+			uapisock_unlink(rl->next[i]->name, &rl->next[i]->uapi);
+		held_free(rl->next[i]);
+	}
+	vpnd_conf_free(rl->conf);
+	free(rl);
+}
+
+static void refuse(struct monitor *m, int error, const char *reason)
+{
+	log_err("reload refused, nothing has changed: %s", reason);
+	answer(m, error, reason);
+	discard(m);
+}
+
+/* --- all that can fail ---------------------------------------------------------------------------
+ */
+
+static void print_errors(const struct conf_errors *errors, char *out, size_t len)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t text_len;
+	FILE *f = open_memstream(&text, &text_len);
+
+	snprintf(out, len, "out of memory");
+	if (!f)
+		return;
+	conf_errors_print(f, errors);
+	if (fclose(f) != 0)
+		return;
+	while (text_len > 0 && text[text_len - 1] == '\n')
+		text[--text_len] = '\0';
+	snprintf(out, len, "%s", text);
+}
+
+static int load(struct monitor *m, struct reload *rl)
+{
+	struct conf_errors errors = {0};
+	int r = vpnd_conf_load(m->options->config, &rl->conf, &errors);
+
+	if (r == 0) {
+		r = vpnd_conf_hash(rl->conf, rl->hash);
+		snprintf(rl->reason, sizeof(rl->reason), "out of memory");
+	} else {
+		print_errors(&errors, rl->reason, sizeof(rl->reason));
+	}
+	conf_errors_done(&errors);
+	return r;
+}
+
+static struct held *find_tunnel(const struct monitor *m, const char *name)
+{
+	for (size_t i = 0; i < PRIVSEP_TUNNELS; i++)
+		if (m->slots[i] && strcmp(m->slots[i]->name, name) == 0)
+			return m->slots[i];
+	return NULL;
+}
+
+static int free_slot(const struct monitor *m)
+{
+	for (int i = 0; i < (int)PRIVSEP_TUNNELS; i++)
+		if (!m->slots[i] && !m->reload->next[i])
+			return i;
+	return -ENOSPC;
+}
+
+static int prepare_new(struct monitor *m, const struct vpnd_tunnel_conf *conf)
+{
+	struct reload *rl = m->reload;
+	int slot = free_slot(m);
+
+	if (slot < 0) {
+		snprintf(rl->reason, sizeof(rl->reason),
+			"too many tunnels change at once; remove the old ones first");
+		return slot;
+	}
+	return held_new((uint32_t)slot, conf->name, conf, m->slots, &rl->next[slot], rl->reason,
+		sizeof(rl->reason));
+}
+
+/* Prepare for one tunnel of the new config. */
+static int prepare(struct monitor *m, const struct vpnd_tunnel_conf *conf)
+{
+	struct reload *rl = m->reload;
+	const struct held *old = find_tunnel(m, conf->name);
+	struct keyfds keys;
+	bool same;
+	int r;
+
+	if (!old)
+		return prepare_new(m, conf);
+	r = keyfds_open(conf, &keys, rl->reason, sizeof(rl->reason));
+	if (r < 0)
+		return r;
+	same = keyfds_equal(&keys, &old->keys) && vpnd_conf_tunnel_equal(conf, old->conf);
+	keyfds_close(&keys);
+	if (same) {
+		rl->same[old->slot] = conf;
+		return 0;
+	}
+	return held_renew(
+		old, conf, m->slots, &rl->next[old->slot], rl->reason, sizeof(rl->reason));
+}
+
+/* --- the engine ----------------------------------------------------------------------------------
+ */
+
+static void tell_next(struct monitor *m)
+{
+	for (size_t i = 0; i < PRIVSEP_TUNNELS; i++)
+		if (m->reload->next[i])
+			tell_tunnel(m->link, m->reload->next[i], TELL_CONFIG);
+	tell_plain(m->link, PRIVSEP_SYNCED, -1);
+}
+
+/* What it was told is not to be after all. */
+static void tell_previous(struct monitor *m)
+{
+	for (uint32_t i = 0; i < PRIVSEP_TUNNELS; i++) {
+		if (m->reload->next[i] && m->slots[i])
+			tell_tunnel(m->link, m->slots[i], TELL_CONFIG);
+		else if (m->reload->next[i])
+			tell_slot(m->link, PRIVSEP_TUNNEL_GONE, i, -1);
+	}
+}
+
+/* --- from one to the next ------------------------------------------------------------------------
+ */
+
+static void replace(struct monitor *m, uint32_t slot, struct held *next)
+{
+	struct held *old = m->slots[slot];
+
+	m->slots[slot] = next;
+	next->told = true;
+	if (!old)
+		return;
+	/* Since it was prepared, things may have gone on. */
+	next->ifindex = old->ifindex;
+	next->up = old->up;
+	next->away = old->away;
+	if (next->state_fd < 0)
+		next->state_fd = cleanup_take_fd(&old->state_fd);
+	if (udpsock_mark(&next->udp, next->fwmark) < 0)
+		log_err("tunnel %s: cannot set its firewall mark", next->name);
+	held_free(old);
+}
+
+static void remove_tunnel(struct monitor *m, uint32_t slot)
+{
+	struct held *h = m->slots[slot];
+
+	log_notice("tunnel %s is removed", h->name);
+	m->slots[slot] = NULL;
+	resolve_forget(m->resolve, slot);
+	tell_slot(m->link, PRIVSEP_TUNNEL_GONE, slot, -1);
+	uapisock_unlink(h->name, &h->uapi);
+	held_free(h);
+}
+
+static void switch_tunnels(struct monitor *m, struct reload *rl, bool gone[static PRIVSEP_TUNNELS])
+{
+	for (uint32_t i = 0; i < PRIVSEP_TUNNELS; i++) {
+		gone[i] = m->slots[i] && !rl->same[i] && !rl->next[i];
+		if (rl->next[i]) {
+			replace(m, i, rl->next[i]);
+			minder_resolve(m, m->slots[i]);
+		} else if (rl->same[i]) {
+			m->slots[i]->conf = rl->same[i];
+		}
+	}
+}
+
+static void commit(struct monitor *m)
+{
+	struct reload *rl = m->reload;
+	struct vpnd_conf *old = m->conf;
+	bool gone[PRIVSEP_TUNNELS];
+
+	m->reload = NULL;
+	switch_tunnels(m, rl, gone);
+	m->conf = rl->conf;
+	memcpy(m->hash, rl->hash, sizeof(m->hash));
+	monitor_order_tunnels(m);
+	/* Routes leave a tunnel before it goes. */
+	reconcile_resync(m->reconcile);
+	reconcile_now(m->reconcile);
+	for (uint32_t i = 0; i < PRIVSEP_TUNNELS; i++)
+		if (gone[i])
+			remove_tunnel(m, i);
+	kernel_tell_routes(m);
+	log_notice("config %s is in force", m->hash);
+	answer(m, 0, "");
+	vpnd_conf_free(old);
+	free(rl);
+}
+
+void reload_engine_ready(struct monitor *m)
+{
+	if (!m->reload->failed) {
+		commit(m);
+		return;
+	}
+	tell_previous(m);
+	refuse(m, -EINVAL, m->reload->reason);
+}
+
+void reload_engine_failed(struct monitor *m, const char *reason)
+{
+	if (!m->reload->failed)
+		snprintf(m->reload->reason, sizeof(m->reload->reason), "%s", reason);
+	m->reload->failed = true;
+}
+
+void reload_engine_gone(struct monitor *m)
+{
+	if (m->reload)
+		refuse(m, -EAGAIN, "the engine ended meanwhile; try again");
+}
+
+void reload_end(struct monitor *m)
+{
+	if (m->reload)
+		discard(m);
+}
+
+void reload_start(struct monitor *m)
+{
+	int r;
+
+	if (!m->conf)
+		return;
+	if (m->reload || m->phase != RUNNING || !m->engine_ready) {
+		log_warn("not reloading: a start or another reload is under way");
+		answer(m, -EBUSY, "a start or another reload is under way");
+		return;
+	}
+	m->reload = calloc(1, sizeof(*m->reload));
+	if (!m->reload) {
+		answer(m, -ENOMEM, "out of memory");
+		return;
+	}
+	r = load(m, m->reload);
+	for (size_t i = 0; r == 0 && i < m->reload->conf->n_tunnels; i++)
+		r = prepare(m, &m->reload->conf->tunnels[i]);
+	if (r < 0)
+		refuse(m, r, m->reload->reason);
+	else
+		tell_next(m);
+}

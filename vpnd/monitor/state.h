@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the parts of the monitor share. Who changes what:
+ *
+ *   monitor.c   life: start-up in the order that cannot leak, stop
+ *   minder.c    the engine's life, and what it asks for
+ *   kernel.c    interfaces, addresses and routes
+ *   reload.c    from one config to the next
+ */
+#ifndef VPND_MONITOR_STATE_H
+#define VPND_MONITOR_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/mono.h"
+#include "vpnd/conf.h"
+#include "vpnd/monitor/held.h"
+#include "vpnd/monitor/monitor.h"
+#include "vpnd/privsep.h"
+
+typedef struct sd_event sd_event;
+typedef struct sd_event_source sd_event_source;
+
+enum phase {
+	STARTING, /* until the first engine is ready; whatever goes wrong ends vpnd */
+	RUNNING,  /* whatever goes wrong is repaired */
+	STOPPING, /* routes are gone, the engine was told to stop */
+};
+
+struct monitor {
+	const struct monitor_options *options;
+	sd_event *event;
+	enum phase phase;
+	int exit_status;
+	mono_t started;
+	int lock_fd;
+	int control_fd; /* listening; -1 without config */
+	uid_t uid;      /* whom engine and lookups run as */
+	gid_t gid;
+	bool fallback_user; /* "nobody", for want of one of our own */
+
+	struct vpnd_conf *conf; /* NULL: one interface, over the UAPI alone */
+	char hash[VPND_CONF_HASH_STRLEN];
+	struct held *slots[PRIVSEP_TUNNELS];   /* NULL: free */
+	struct held *tunnels[PRIVSEP_TUNNELS]; /* the same in the order of the config, borrowed */
+
+	struct child *child;
+	struct engine_link *link; /* NULL while there is no engine */
+	bool engine_ready;        /* it has carried out all that it was told */
+	unsigned int engine_restarts;
+	sd_event_source *engine_timer; /* until the next start, or for one that is not ready */
+
+	struct reconcile *reconcile;
+	struct privsep_route *routes; /* as told last, one for each route of the config */
+	size_t n_routes;
+
+	struct resolve *resolve;
+	struct reload *reload; /* under way; NULL: none */
+	sd_event_source *stop_timer;
+};
+
+/* --- monitor.c ----------------------------------------------------------------------------------
+ */
+
+/* Begin to stop, with that exit status at the end. */
+void monitor_stop(struct monitor *m, int exit_status);
+
+/* The first engine is ready, and so are we. */
+void monitor_ready(struct monitor *m);
+
+/* The engine has ended after monitor_stop. */
+void monitor_stopped(struct monitor *m);
+
+/* Fill m->tunnels from the slots and the config. */
+void monitor_order_tunnels(struct monitor *m);
+
+/* --- minder.c -----------------------------------------------------------------------------------
+ */
+
+int minder_prepare(struct monitor *m); /* 0 or a negative errno */
+int minder_start(struct monitor *m);   /* 0 or a negative errno */
+void minder_end(struct monitor *m);    /* free all; the engine is killed if it runs */
+
+/* Look up the names of the peers of a tunnel. */
+void minder_resolve(struct monitor *m, const struct held *h);
+
+/* --- kernel.c -----------------------------------------------------------------------------------
+ */
+
+int kernel_prepare(struct monitor *m); /* 0 or a negative errno, logged */
+void kernel_end(struct monitor *m);
+
+/* Tell the engine about all routes, after a start or a change of config. */
+void kernel_tell_routes(struct monitor *m);
+
+/* --- reload.c -----------------------------------------------------------------------------------
+ */
+
+/* Read the config file again; the engine is told by RELOADED how it ended, and the log. */
+void reload_start(struct monitor *m);
+
+/* The engine carried out what it was told, could not, or is gone. */
+void reload_engine_ready(struct monitor *m);
+void reload_engine_failed(struct monitor *m, const char *reason);
+void reload_engine_gone(struct monitor *m);
+
+/* Drop one that is under way. */
+void reload_end(struct monitor *m);
+
+/* The tunnel in a slot that the reload under way adds, else NULL. */
+struct held *reload_find(const struct monitor *m, uint32_t slot);
+
+#endif

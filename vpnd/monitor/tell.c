@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vpnd/monitor/tell.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void tell_plain(struct engine_link *link, enum privsep_type type, int fd)
+{
+	const struct privsep_plain m = {.type = type};
+
+	engine_link_send(link, &m, sizeof(m), fd);
+}
+
+void tell_slot(struct engine_link *link, enum privsep_type type, uint32_t slot, int fd)
+{
+	const struct privsep_slot m = {.type = type, .slot = slot};
+
+	engine_link_send(link, &m, sizeof(m), fd);
+}
+
+static void tell_one_udp(
+	struct engine_link *link, const struct held *h, enum addr_family family, int fd)
+{
+	const struct privsep_udp m = {.type = PRIVSEP_UDP_FD,
+		.slot = h->slot,
+		.family = (uint8_t)family,
+		.port = h->udp.port};
+
+	if (fd >= 0)
+		engine_link_send(link, &m, sizeof(m), fd);
+}
+
+void tell_udp(struct engine_link *link, const struct held *h)
+{
+	tell_one_udp(link, h, ADDR_V4, h->udp.v4);
+	tell_one_udp(link, h, ADDR_V6, h->udp.v6);
+}
+
+static void tell_allowed_ips(
+	struct engine_link *link, uint32_t slot, const struct vpnd_peer_conf *peer)
+{
+	struct privsep_allowed_ip m = {.type = PRIVSEP_ALLOWED_IP, .slot = slot};
+
+	for (size_t i = 0; i < peer->n_allowed_ips; i++) {
+		m.prefix = peer->allowed_ips[i];
+		engine_link_send(link, &m, sizeof(m), -1);
+	}
+}
+
+/* The endpoint as it stands in the config. */
+static void format_host(const struct conf_hostport *hostport, char *out, size_t len)
+{
+	if (hostport->host)
+		snprintf(out, len, strchr(hostport->host, ':') ? "[%s]:%u" : "%s:%u",
+			hostport->host, hostport->port);
+}
+
+static void tell_peer(struct engine_link *link, const struct held *h, size_t index)
+{
+	const struct vpnd_peer_conf *peer = &h->conf->peers[index];
+	int preshared = keyfds_preshared(&h->keys, index);
+	struct privsep_peer m = {.type = PRIVSEP_PEER,
+		.slot = h->slot,
+		.endpoint = h->peers[index].endpoint,
+		.persistent_keepalive = peer->persistent_keepalive,
+		.probe = peer->probe,
+		.probe_interval_ms = peer->probe_interval_ms};
+
+	memcpy(m.public_key, peer->public_key, sizeof(m.public_key));
+	if (peer->name)
+		snprintf(m.name, sizeof(m.name), "%s", peer->name);
+	format_host(&peer->endpoint, m.host, sizeof(m.host));
+	engine_link_send(link, &m, sizeof(m), -1);
+	if (preshared >= 0)
+		tell_slot(link, PRIVSEP_PRESHARED_KEY, h->slot, preshared);
+	tell_allowed_ips(link, h->slot, peer);
+}
+
+static void tell_config(struct engine_link *link, const struct held *h)
+{
+	tell_slot(link, PRIVSEP_PRIVATE_KEY, h->slot, keyfds_private(&h->keys));
+	for (size_t i = 0; i < h->conf->n_peers; i++)
+		tell_peer(link, h, i);
+}
+
+void tell_tunnel(struct engine_link *link, const struct held *h, enum tell_what what)
+{
+	bool config = what >= TELL_CONFIG && h->conf;
+	struct privsep_tunnel m = {.type = PRIVSEP_TUNNEL,
+		.slot = h->slot,
+		.ifindex = h->ifindex,
+		.mtu = h->mtu,
+		.fwmark = h->fwmark,
+		.listen_port = h->udp.port,
+		.from_config = config,
+		.up = h->up};
+
+	memcpy(m.name, h->name, sizeof(m.name));
+	engine_link_send(link, &m, sizeof(m), -1);
+	tell_slot(link, PRIVSEP_TUN_FD, h->slot, h->tun_fd);
+	tell_slot(link, PRIVSEP_UAPI_FD, h->slot, h->uapi.fd);
+	tell_udp(link, h);
+	if (config)
+		tell_config(link, h);
+	if (what == TELL_ALL && h->state_fd >= 0)
+		tell_slot(link, PRIVSEP_STATE_FD, h->slot, h->state_fd);
+	tell_slot(link, PRIVSEP_TUNNEL_DONE, h->slot, -1);
+}
+
+void tell_link(struct engine_link *link, const struct held *h, bool gone)
+{
+	const struct privsep_link m = {.type = PRIVSEP_LINK,
+		.slot = h->slot,
+		.mtu = h->mtu,
+		.up = h->up && !gone,
+		.gone = gone};
+
+	engine_link_send(link, &m, sizeof(m), -1);
+}
+
+void tell_endpoint(struct engine_link *link, uint32_t slot,
+	const uint8_t public_key[static KEY_LEN], const struct endpoint *endpoint,
+	const char *reason)
+{
+	struct privsep_endpoint m = {.type = PRIVSEP_ENDPOINT, .slot = slot};
+
+	memcpy(m.public_key, public_key, sizeof(m.public_key));
+	if (endpoint)
+		m.endpoint = *endpoint;
+	else
+		snprintf(m.reason, sizeof(m.reason), "%s", reason);
+	engine_link_send(link, &m, sizeof(m), -1);
+}

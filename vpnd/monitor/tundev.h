@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* TUN devices. A device lives as long as a descriptor of it is open somewhere. */
+#ifndef VPND_MONITOR_TUNDEV_H
+#define VPND_MONITOR_TUNDEV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Make a TUN device for raw IP packets, and only make: a device that exists is never joined. One
+ * that a killed instance leaves behind goes within moments: if `patient`, wait for that a second.
+ * `mtu` is in bytes.
+ * Returns 0 with *fd (O_CLOEXEC, non-blocking) and *ifindex, or a negative errno (-EBUSY: exists,
+ * -EINVAL: the kernel does not take the name) with a sentence in err.
+ */
+int tundev_open(const char *name, uint32_t mtu, bool patient, int *fd, uint32_t *ifindex, char *err,
+	size_t errlen);
+
+/* True unless the device was deleted. One that was moved to another network namespace is alive. */
+bool tundev_alive(int fd);
+
+#endif
