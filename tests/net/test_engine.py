@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The process that touches packets may do nothing else.
+
+    app - gw(vpnd) - net - city(wireguard-go) - host
+"""
+import os
+import pathlib
+import pwd
+
+from lab import process
+from lab.gate import Gate
+from lab.gatehouse import VPND
+from lab.waiting import wait_until
+
+
+def test_engine_has_no_privilege_at_all(site):
+    gate = Gate(site)
+    assert gate.works()
+    status = process.status(gate.vpnd.engine)
+    user = pwd.getpwnam("gatehouse")
+    assert set(status["Uid"].split()) == {str(user.pw_uid)}
+    assert set(status["Gid"].split()) == {str(user.pw_gid)}
+    assert status["Groups"] == ""
+    for which in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(status[which], 16) == 0, which
+    assert status["NoNewPrivs"] == "1"
+
+
+def test_engine_of_a_bare_interface_has_none_either(site):
+    name = site.ifname("bare")
+    monitor = site.gw.start(VPND, "-f", name)
+    wait_until(lambda: process.children(monitor.pid), "there is an engine")
+    wait_until(lambda: process.status(process.children(monitor.pid)[0])["NoNewPrivs"] == "1",
+               "it has given its rights away")
+    status = process.status(process.children(monitor.pid)[0])
+    assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0
+
+
+def test_engine_holds_only_descriptors_it_needs(site):
+    gate = Gate(site)
+    links = [os.readlink(link) for link in
+             pathlib.Path(f"/proc/{gate.vpnd.engine}/fd").iterdir()]
+    files = [link for link in links if link.startswith("/") and not link.startswith("/dev/")
+             and not link.endswith(".log")]
+    assert not files, f"open files: {files}"
+    assert len(links) < 40
+
+
+def test_monitor_keeps_only_what_it_uses(site):
+    gate = Gate(site)
+    status = process.status(gate.vpnd.pid)
+    assert status["NoNewPrivs"] == "1"
+    assert int(status["CapEff"], 16) & (1 << 21) == 0  # CAP_SYS_ADMIN

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""natd as a service: it keeps its rules in force, tells how it is, and gives what its config offers.
+
+              gw(natd) - net - web
+        app --+
+"""
+import json
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from lab import process
+from lab.capture import Capture
+from lab.gatehouse import NATD, Natd, natd_config, says_where
+from lab.site import APP_NET, GW, HOST, PORT, WEB
+from lab.waiting import wait_until
+from lab.whoami import Whoami, ask, ask_tcp, ask_udp, connect
+
+PRIVATE = "net 10.0.0.0/8 or ip6 net fd00::/8"
+REPAIR_SECONDS = 0.2
+CAP_NET_ADMIN = 1 << 12
+POOL = ["203.0.113.21", "203.0.113.22", "203.0.113.23"]
+
+
+@pytest.fixture(name="natd")
+def running_natd(site):
+    return Natd(site.gw, natd_config()).start()
+
+
+def control(natd, command):
+    """One request over the control socket; the whole reply."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(str(natd.run_dir / "natd.sock"))
+        client.sendall(json.dumps({"cmd": command}).encode() + b"\n")
+        return json.loads(client.makefile().readline())
+
+
+def status(natd):
+    return control(natd, "status")["data"]
+
+
+def our_table(site):
+    return site.gw.run("nft", "-s", "list", "table", "inet", "gatehouse", check=False).stdout
+
+
+class Talk:
+    """A connection that asks all the time, from a thread; a context manager."""
+
+    def __init__(self, namespace):
+        self.answers, self.slowest, self._error = set(), 0.0, None
+        self._connection = connect(namespace, WEB[4])
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+        self._connection.close()
+        assert self._error is None, f"the connection died: {self._error}"
+
+    def _run(self):
+        try:
+            while not self._stop.is_set():
+                start = time.monotonic()
+                self.answers.add(ask(self._connection))
+                self.slowest = max(self.slowest, time.monotonic() - start)
+        except OSError as error:
+            self._error = error
+
+
+@pytest.mark.parametrize("deed", ["flush ruleset", "delete table inet gatehouse"])
+def test_rules_that_others_flush_are_back_at_once_and_no_flow_is_lost(site, natd, deed):
+    Whoami(site.web)
+    rules = our_table(site)
+    with Capture(site.gw, "uplink") as capture, Talk(site.app) as talk:
+        for _ in range(20):
+            site.gw.run("nft", deed)
+            wait_until(lambda: our_table(site) == rules, "the rules are back", REPAIR_SECONDS)
+            assert ask_udp(site.app, WEB[4])[0] == GW[4]
+    assert len(talk.answers) == 1 and talk.slowest < 1
+    assert capture.count() > 100
+    assert not capture.lines(PRIVATE)
+    assert "ruleset restored" in natd.log()
+
+
+@pytest.mark.parametrize("deed", [
+    "insert rule inet gatehouse srcnat accept",
+    "flush chain inet gatehouse leak",
+    "add element inet gatehouse private4 { 1.2.3.4 }",
+    "add table inet gatehouse { flags dormant; }",
+])
+def test_rules_that_others_edit_are_put_right(site, natd, deed):
+    rules = our_table(site)
+    site.gw.run("nft", deed)
+    wait_until(lambda: our_table(site) == rules, "the rules are right again", REPAIR_SECONDS)
+    assert status(natd)["ruleset"] == "verified"
+
+
+def test_reload_takes_the_new_config_and_loses_neither_flow_nor_counter(site, natd):
+    Whoami(site.web)
+    assert not site.app.reaches(HOST[4], timeout=1)
+    before = status(natd)
+    assert before["drops"]["never_uplink"] >= 1
+    with Talk(site.app) as talk:
+        for _ in range(10):
+            natd.write(natd_config(ports="2000-60000", timeouts="cloud"))
+            reply = control(natd, "reload")
+            assert reply["ok"] and reply["data"]["config_hash"] != before["config_hash"]
+            assert ":2000-51819" in our_table(site)
+            natd.write(natd_config())
+            os.kill(natd.pid, signal.SIGHUP)
+            wait_until(lambda: status(natd)["config_hash"] == before["config_hash"], "reloaded")
+    assert len(talk.answers) == 1
+    after = status(natd)
+    assert after["drops"]["never_uplink"] >= before["drops"]["never_uplink"]
+    counts = {subnet["prefix"]: subnet for subnet in after["subnets"]}[APP_NET[4]]
+    assert counts["out"]["packets"] > 10 and counts["in"]["packets"] > 10
+    assert counts["packets"] == counts["out"]["packets"] + counts["in"]["packets"]
+
+
+def test_broken_config_on_reload_changes_nothing(site, natd):
+    rules, before = our_table(site), status(natd)
+    natd.write(natd_config(never_uplink=["10.40.0.0/16"]))
+    reply = control(natd, "reload")
+    assert not reply["ok"] and says_where(reply["error"], natd.config)
+    assert our_table(site) == rules
+    assert status(natd)["config_hash"] == before["config_hash"]
+
+
+def test_status_says_why_it_is_down(site, natd):
+    assert status(natd)["state"] == "up" and status(natd)["reason"] is None
+    site.gw.sysctl({"net.ipv4.ip_forward": 0})
+    assert status(natd)["state"] == "down"
+    assert status(natd)["reason"] == "forwarding is off: net.ipv4.ip_forward = 0"
+    site.gw.sysctl({"net.ipv4.ip_forward": 1})
+    site.gw.ip("link set uplink down")
+    wait_until(lambda: status(natd)["reason"] == "uplink uplink is down", "the uplink is missed")
+    assert not status(natd)["uplinks"][0]["up"]
+    assert "NAT is down: uplink uplink is down" in natd.log()
+
+
+def test_it_keeps_one_capability(natd):
+    held = process.status(natd.pid)
+    assert all(int(held[key], 16) == CAP_NET_ADMIN for key in ("CapPrm", "CapEff", "CapBnd"))
+    assert held["NoNewPrivs"] == "1"
+
+
+def test_command_returns_when_the_rules_stand(site):
+    natd = Natd(site.gw, natd_config())
+    site.gw.run(NATD, "-c", natd.config, "--run-dir", natd.run_dir)
+    assert "chain srcnat" in our_table(site)
+    assert site.gw.run(NATD, "--flush", "--run-dir", natd.run_dir, check=False).returncode == 1
+    data = status(natd)
+    assert data["ruleset"] == "verified"
+    pid, = (pid for pid in site.gw.pids() if "natd" in process.status(pid)["Name"])
+    site.gw.run("kill", pid)
+    wait_until(lambda: pid not in site.gw.pids(), "natd ends")
+    assert "chain srcnat" in our_table(site)
+    site.gw.run(NATD, "--flush", "--run-dir", natd.run_dir)
+    assert not our_table(site)
+
+
+def test_host_of_a_pool_keeps_one_address(site):
+    site.gw.ip(*(f"addr add {address}/24 dev uplink" for address in POOL))
+    site.app.ip(*(f"addr add 10.40.15.{n}/24 dev eth0" for n in range(20, 30)))
+    Natd(site.gw, natd_config(subnets=[{"prefix": APP_NET[4], "snat": POOL}])).start()
+    Whoami(site.web)
+    used = {}
+    for n in range(20, 30):
+        for _ in range(4):
+            with site.app.socket() as each:
+                each.bind((f"10.40.15.{n}", 0))
+                each.connect((WEB[4], 80))
+                used.setdefault(n, set()).add(ask(each)[0])
+    assert all(len(addresses) == 1 for addresses in used.values())
+    assert len(set.union(*used.values())) > 1 and set.union(*used.values()) <= set(POOL)
+
+
+def test_host_has_no_more_connections_than_it_may(site):
+    subnet = {"prefix": APP_NET[4], "max_connections_per_host": 5}
+    natd = Natd(site.gw, natd_config(subnets=[subnet])).start()
+    Whoami(site.web)
+    held = [connect(site.app, WEB[4]) for _ in range(5)]
+    with pytest.raises(OSError):
+        connect(site.app, WEB[4], timeout=1)
+    assert control(natd, "reload")["ok"]
+    with pytest.raises(OSError):
+        connect(site.app, WEB[4], timeout=1)
+    assert status(natd)["drops"]["host_limit"] >= 2
+    assert {ask(each)[0] for each in held} == {GW[4]}
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_forwarded_port_leads_to_its_host_and_no_other_does(site, family):
+    inside = {4: "10.40.15.10:80", 6: "[fd40:15::10]:80"}[family]
+    forward = {"protocol": "tcp", "uplink_port": 8443, "to": inside}
+    Natd(site.gw, natd_config(forwards=[forward])).start()
+    Whoami(site.app)
+    assert ask_tcp(site.web, GW[family], 8443)[0] == WEB[family]
+    with pytest.raises(OSError):
+        connect(site.web, GW[family], 80, timeout=1)
+
+
+def test_host_inside_cannot_take_the_tunnels_packets(site, natd):
+    """Port shadowing: the host speaks from the tunnel's port to the peer before the tunnel does."""
+    del natd
+    with site.gw.socket(socket.AF_INET, socket.SOCK_DGRAM) as tunnel, \
+            site.app.socket(socket.AF_INET, socket.SOCK_DGRAM) as shadow, \
+            site.web.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        for each in (tunnel, shadow, peer):
+            each.bind(("", PORT))
+            each.settimeout(1)
+        shadow.sendto(b"shadow", (WEB[4], PORT))
+        data, source = peer.recvfrom(100)
+        assert data == b"shadow" and source[0] == GW[4] and source[1] != PORT
+        tunnel.sendto(b"tunnel", (WEB[4], PORT))
+        assert peer.recvfrom(100) == (b"tunnel", (GW[4], PORT))
+        peer.sendto(b"to the tunnel", (GW[4], PORT))
+        assert tunnel.recv(100) == b"to the tunnel"
+        with pytest.raises(TimeoutError):
+            shadow.recv(100)
+    assert f"dport={PORT} src={GW[4]}" not in site.gw.output("conntrack", "-L", "-s", GW[4])
+
+
+@pytest.mark.parametrize("timeouts, tcp, udp", [
+    ("cloud", 350, 350), ("behave", 7440, 300), ({"udp": 123}, 7440, 123)])
+def test_flows_live_as_long_as_the_config_says(site, timeouts, tcp, udp):
+    Natd(site.gw, natd_config(timeouts=timeouts)).start()
+    Whoami(site.web)
+    for family in (4, 6):
+        with connect(site.app, WEB[family]) as connection:
+            ask(connection)
+            ask_udp(site.app, WEB[family])
+            table = site.gw.output("conntrack", "-L", "-f", f"ipv{family}").splitlines()
+            left = {line.split()[0]: int(line.split()[2]) for line in table}
+            assert tcp - 5 <= left["tcp"] <= tcp
+            assert udp - 5 <= left["udp"] <= udp

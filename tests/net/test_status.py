@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""vpnctl says what is so, and its exit code says how well it is.
+
+    app - gw(vpnd, natd) - net - city(wireguard-go) - host
+"""
+import json
+
+import pytest
+
+from lab.gate import Gate
+from lab.gatehouse import VPNCTL, Natd, Vpnctl, natd_config
+from lab.site import CITY, CITY_NET, HOST, PORT, TUNNEL_CITY, WEB, uri
+from lab.waiting import wait_until
+
+WELL, DEGRADED, LOST, UNREACHABLE = 0, 1, 2, 3
+
+
+@pytest.fixture(name="gate")
+def whole_gateway(site):
+    """vpnd and natd at work, the tunnel kept up."""
+    gate = Gate(site, peer={"persistent_keepalive": 1, "probe": TUNNEL_CITY[4]})
+    gate.natd = Natd(site.gw, natd_config()).start()
+    return gate
+
+
+def test_all_is_well(gate):
+    wait_until(lambda: gate.ctl.code() == WELL, "all is well", 15)
+    code, status = gate.ctl.status()
+    assert code == WELL and status["schema"] == 1 and status["state"] == "up"
+    tunnel, = status["tunnels"]
+    assert tunnel["name"] == gate.ifname and tunnel["state"] == "up"
+    assert tunnel["endpoint"] == uri(CITY[4], PORT)
+    assert 0 <= tunnel["handshake_age_s"] < 60
+    assert tunnel["rx_bytes"] > 0 and tunnel["tx_bytes"] > 0
+    assert {"since", "reason", "rtt_ms", "loss", "pmtu"} <= tunnel.keys()
+    routes = {route["prefix"]: route for route in status["routes"]}
+    assert set(routes) == set(CITY_NET.values())
+    assert all(route["via"] == gate.ifname and route["state"] == "reachable" for route in routes.values())
+    assert status["nat"]
+
+
+def test_text_and_json_say_the_same(gate):
+    wait_until(lambda: gate.ctl.code() == WELL, "all is well", 15)
+    done = gate.ctl.run("status")
+    assert gate.ifname in done.stdout and CITY_NET[4] in done.stdout
+    assert done.stdout.isascii() and "\033" not in done.stdout  # not a terminal: no colours
+
+
+def test_lost_prefix_is_exit_code_two_with_a_reason(gate):
+    wait_until(lambda: gate.ctl.code() == WELL, "all is well", 15)
+    gate.city.kill()
+    gate.site.app.start("ping", "-n", "-i", 0.5, HOST[4])
+    wait_until(lambda: gate.ctl.code() == LOST, "the loss is noticed", 45)
+    _, status = gate.ctl.status()
+    tunnel, = status["tunnels"]
+    assert tunnel["state"] == "down" and tunnel["reason"]
+    gate.city.start()
+    wait_until(lambda: gate.ctl.code() == WELL, "and its end, too", 40)
+
+
+def test_dead_daemon_is_exit_code_three(gate):
+    wait_until(lambda: gate.ctl.code() == WELL, "all is well", 15)
+    gate.natd.stop()
+    assert gate.ctl.code() == UNREACHABLE
+    gate.natd.start()
+    gate.vpnd.stop()
+    done = gate.ctl.run("status")
+    assert done.returncode == UNREACHABLE and "vpnd" in done.stdout + done.stderr
+
+
+def test_no_daemon_at_all_is_exit_code_three(site):
+    ctl = Vpnctl(site.gw)
+    assert ctl.code() == UNREACHABLE
+
+
+def test_status_comes_back_after_the_engine_was_killed(gate):
+    wait_until(lambda: gate.ctl.code() == WELL, "all is well", 15)
+    gate.vpnd.kill_engine()
+    wait_until(lambda: gate.ctl.code() == WELL, "all is well again", 15)
+
+
+def test_tunnel_that_never_came_up_is_not_well(site):
+    gate = Gate(site, begin=False)
+    gate.city.kill()
+    gate.vpnd.start()
+    Natd(site.gw, natd_config()).start()
+    site.app.reaches(HOST[4], 1)
+    wait_until(lambda: gate.ctl.code() == LOST, "the loss is known", 15)
+
+
+def test_single_lists_agree_with_status(gate):
+    wait_until(lambda: gate.ctl.code() == WELL, "all is well", 15)
+    for command in ("tunnels", "routes", "nat"):
+        done = gate.ctl.run(command, "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)
+    assert gate.ifname in gate.ctl.run("tunnels").stdout
+    assert CITY_NET[4] in gate.ctl.run("routes").stdout
+
+
+def tool(site, *command, stdin=None, check=True):
+    return site.app.run(*command, stdin=stdin, check=check)
+
+
+def test_keys_agree_with_wg(site):
+    private = tool(site, VPNCTL, "genkey").stdout
+    assert len(private) == 45 and private.endswith("=\n")
+    assert tool(site, VPNCTL, "pubkey", stdin=private).stdout == \
+        tool(site, "wg", "pubkey", stdin=private).stdout
+    theirs = tool(site, "wg", "genkey").stdout
+    assert tool(site, VPNCTL, "pubkey", stdin=theirs).stdout == \
+        tool(site, "wg", "pubkey", stdin=theirs).stdout
+    psk = tool(site, VPNCTL, "genpsk").stdout
+    assert len(psk) == 45 and psk != tool(site, VPNCTL, "genpsk").stdout
+
+
+@pytest.mark.parametrize("bad", ["", "short\n", "A" * 44 + "\n", "!" * 43 + "=\n", "A" * 43 + "=A\n"])
+def test_pubkey_refuses_what_is_no_key_and_does_not_echo_it(site, bad):
+    done = tool(site, VPNCTL, "pubkey", stdin=bad, check=False)
+    assert done.returncode != 0 and done.stderr and not done.stdout
+    assert not bad.strip() or bad.strip() not in done.stderr
