@@ -23,7 +23,7 @@ CC       := gcc
 endif
 PYTHON   := /usr/bin/python3
 
-PKGS     := libsodium libb2 libnl-3.0 libnl-route-3.0 libnftables libconfig jansson libsystemd libcap-ng libmnl \
+PKGS     := libsodium libb2 libnl-3.0 libnl-route-3.0 libnftables libconfig jansson libsystemd libcap-ng libseccomp libmnl \
 	    libnetfilter_conntrack
 WARN     := -Wall -Wextra -Werror -Wshadow -Wcast-qual -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	    -Wpointer-arith -Wwrite-strings -Wformat=2 -Wno-format-nonliteral
@@ -50,7 +50,7 @@ lib      = $(OBJ)/lib$(subst /,-,$(1)).a
 srcs     = $(filter-out $(MAINS),$(wildcard $(1)/*.c))
 objs     = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
-BASE_LIBS    := -lsodium -lconfig -ljansson -lsystemd -lcap-ng
+BASE_LIBS    := -lsodium -lconfig -ljansson -lsystemd -lcap-ng -lseccomp
 NETLINK_LIBS := -lnl-route-3 -lnl-3 -lnftables -lmnl -lnetfilter_conntrack
 
 # What each room links, itself first: the walls of the house, as the linker sees them.

@@ -13,6 +13,7 @@
 #include "base/control.h"
 #include "base/log.h"
 #include "vpnd/engine/commands.h"
+#include "vpnd/engine/confine.h"
 #include "vpnd/engine/intake.h"
 #include "vpnd/engine/watch.h"
 
@@ -345,7 +346,8 @@ static int set_up(struct engine *engine, int channel_fd)
 	r = channel_new(channel_fd, engine->event, on_message, on_closed, engine, &engine->monitor);
 	if (r < 0)
 		return r;
-	return watch_new(engine, &engine->watch);
+	r = watch_new(engine, &engine->watch);
+	return r < 0 ? r : confine_engine();
 }
 
 static void tear_down(struct engine *engine)

@@ -122,6 +122,24 @@ static void restrict_keeps_exactly_what_was_asked(void **state)
 	assert_int_equal(in_child(restrict_then_drop), 0);
 }
 
+static int allow_few_syscalls(void)
+{
+	static const char *const few[] = {"getppid", "exit_group", "no_such_call"};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || sandbox_restrict_syscalls(few, 3) < 0)
+		return 1;
+	if (getppid() <= 0)
+		return 2;
+	errno = 0;
+	return chdir("/") == -1 && errno == EPERM ? 0 : 3;
+}
+
+static void only_listed_system_calls_are_left(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(allow_few_syscalls), 0);
+}
+
 static void dropping_to_root_is_refused(void **state)
 {
 	(void)state;
@@ -147,6 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(drop_leaves_nothing_and_no_way_back),
 		cmocka_unit_test(restrict_keeps_exactly_what_was_asked),
+		cmocka_unit_test(only_listed_system_calls_are_left),
 		cmocka_unit_test(dropping_to_root_is_refused),
 		cmocka_unit_test(user_is_looked_up_with_fallback),
 	};

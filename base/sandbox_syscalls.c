@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <seccomp.h>
+
+#include "base/sandbox.h"
+
+static int allow(scmp_filter_ctx filter, const char *name)
+{
+	int nr = seccomp_syscall_resolve_name(name);
+
+	/* A negative number is a system call of some other architecture. */
+	return nr < 0 ? 0 : seccomp_rule_add(filter, SCMP_ACT_ALLOW, nr, 0);
+}
+
+int sandbox_restrict_syscalls(const char *const *names, size_t n)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int r = 0;
+
+	if (!filter)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = allow(filter, names[i]);
+	if (r == 0)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
+	if (r == 0)
+		r = seccomp_load(filter);
+	seccomp_release(filter);
+	return r;
+}
