@@ -130,8 +130,19 @@ static int add_key(uint8_t key[static KEY_LEN], int fd, const char *which, char 
 
 	close(fd);
 	if (r < 0)
-		snprintf(reason, PRIVSEP_REASON, "%s: %.90s", which, why);
+		snprintf(reason, PRIVSEP_REASON, "%.80s: %.45s", which, why);
 	return r;
+}
+
+static int add_preshared_key(struct intake_peer *peer, int fd, char *reason)
+{
+	char key[KEY_BASE64_STRLEN], which[96];
+	const char *name = peer->told.name;
+
+	if (!*name)
+		name = key_to_base64(peer->told.public_key, key);
+	snprintf(which, sizeof(which), "preshared key of %.60s", name);
+	return add_key(peer->preshared_key, fd, which, reason);
 }
 
 int intake_add(struct intake *intake, const union privsep_message *msg, int fd, char *reason)
@@ -154,7 +165,7 @@ int intake_add(struct intake *intake, const union privsep_message *msg, int fd, 
 		return add_peer(intake, &msg->peer, reason);
 	case PRIVSEP_PRESHARED_KEY:
 		if (newest)
-			return add_key(newest->preshared_key, fd, "preshared key", reason);
+			return add_preshared_key(newest, fd, reason);
 		close(fd);
 		return -EPROTO;
 	case PRIVSEP_ALLOWED_IP:

@@ -154,6 +154,9 @@ int child_start(struct child *c, mono_t now, int *channel_fd)
 	/* What it said last is still in the channel: that first. */
 	if (r >= 0)
 		r = sd_event_source_set_priority(c->exit, SD_EVENT_PRIORITY_IDLE);
+	/* The end of a process that is traced shows before it can be waited for: look again. */
+	if (r >= 0)
+		r = sd_event_source_set_enabled(c->exit, SD_EVENT_ON);
 	if (r < 0) {
 		c->exit = sd_event_source_disable_unref(c->exit);
 		kill(pid, SIGKILL);

@@ -17,6 +17,7 @@
 #include "vpnd/monitor/tell.h"
 
 #define READY_TIMEOUT_US (15 * US_PER_S)
+#define END_TIMEOUT_US (1 * US_PER_S)
 
 static void arm(struct monitor *m, uint64_t delay_us)
 {
@@ -229,10 +230,13 @@ static void on_broken(void *arg, const char *why)
 {
 	struct monitor *m = arg;
 
-	if (why)
-		log_err("killing the engine: %s", why);
 	drop_link(m);
-	child_kill(m->child);
+	if (why) {
+		log_err("killing the engine: %s", why);
+		child_kill(m->child);
+	} else if (m->phase != STOPPING) {
+		arm(m, END_TIMEOUT_US); /* it is about to end by itself */
+	}
 }
 
 static void on_ended(void *arg, const char *how)
@@ -314,7 +318,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 	(void)source;
 	(void)usec;
 	if (child_runs(m->child)) {
-		log_err("killing the engine: it does not get ready");
+		log_err("killing the engine: it hangs");
 		child_kill(m->child);
 		return 0;
 	}

@@ -199,7 +199,7 @@ static int on_file(sd_event_source *source, const struct inotify_event *event, v
 
 static int watch_files(struct monitor *m)
 {
-	return sd_event_add_inotify(m->event, NULL, UAPISOCK_DIR,
+	return sd_event_add_inotify(m->event, &m->file_watch, UAPISOCK_DIR,
 		IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR, on_file, m);
 }
 
@@ -403,6 +403,7 @@ static void end(struct monitor *m)
 	cleanup_close(&m->control_fd);
 	vpnd_conf_free(m->conf);
 	sd_event_source_disable_unref(m->stop_timer);
+	sd_event_source_disable_unref(m->file_watch);
 	sd_event_unref(m->event);
 	cleanup_close(&m->lock_fd);
 }

@@ -58,7 +58,7 @@ struct monitor {
 
 	struct resolve *resolve;
 	struct reload *reload; /* under way; NULL: none */
-	sd_event_source *stop_timer;
+	sd_event_source *stop_timer, *file_watch;
 };
 
 /* --- monitor.c ----------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ class Daemon:
         self.run_dir = namespace.lab.dir / f"run.{namespace.name}"
         self.run_dir.mkdir(exist_ok=True)
         self.config = self.write(config)
+        self.wrapper = ()
         self.process = None
 
     def write(self, config):
@@ -39,13 +40,12 @@ class Daemon:
     def log(self):
         return self.process.log()
 
-    def spawn(self, *flags):
-        """Start without waiting for anything."""
-        self.process = self.namespace.start(*self.environment, self.program, "-f", "-c", self.config,
-                                            "--run-dir", self.run_dir, *flags, log=self.program.name)
+    def spawn(self, *flags, before=()):
+        """Start without waiting for anything; `before` is a command that runs the program."""
+        self.process = self.namespace.start(*before, *self.wrapper, self.program, "-f", "-c",
+                                            self.config, "--run-dir", self.run_dir, *flags,
+                                            log=self.program.name)
         return self
-
-    environment = ()
 
     def start(self, timeout=10.0):
         """Start and wait until it tells its service manager that it is ready."""
@@ -54,9 +54,7 @@ class Daemon:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(str(path))
             notify.setblocking(False)
-            self.environment = ("env", f"NOTIFY_SOCKET={path}")
-            self.spawn()
-            self.environment = ()
+            self.spawn(before=("env", f"NOTIFY_SOCKET={path}"))
             wait_until(lambda: self._ready(notify), f"{self.program.name} is ready", timeout)
         return self
 
