@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "base/args.h"
 #include "base/daemon.h"
@@ -67,22 +66,9 @@ static bool take_flush(int *argc, char **argv)
 	return true;
 }
 
-/* A tunnel takes several descriptors, and hundreds of them wait at once for a new engine. */
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static int serve(struct monitor_options *options)
 {
 	int exit_status, r = 0;
-
-	raise_descriptor_limit();
 
 	if (options->background)
 		r = daemon_detach(&options->ready_fd, &exit_status);

@@ -54,7 +54,7 @@ enum privsep_type {
 	PRIVSEP_ROUTES,        /* struct privsep_plain: forget all routes, ROUTE follow */
 	PRIVSEP_ROUTE,         /* struct privsep_route: for status */
 	PRIVSEP_RELOADED,      /* struct privsep_reloaded: answer to RELOAD */
-	PRIVSEP_STOP,          /* struct privsep_plain: save state, then exit 0 */
+	PRIVSEP_STOP,          /* struct privsep_plain: exit 0 */
 
 	/* engine to monitor */
 	PRIVSEP_READY = 128,   /* struct privsep_plain: all tunnels of the sync are up */

@@ -149,15 +149,20 @@ static void resolved(struct engine *engine, const struct privsep_endpoint *told)
 	struct tunnel *tunnel = engine->tunnels[told->slot];
 	struct peer *peer = tunnel ? device_peer(tunnel->device, told->public_key) : NULL;
 	struct tunnel_peer *extra;
+	struct peer_info info;
+	mono_t now = clock_mono();
 
 	if (!peer)
 		return;
 	extra = peer_user(peer);
 	memcpy(extra->resolve_reason, told->reason, sizeof(extra->resolve_reason));
-	if (told->endpoint.addr.family == ADDR_NONE)
+	peer_info(peer, &info, now);
+	/* A peer that we talk with is where it is, and may have roamed there. */
+	if (told->endpoint.addr.family == ADDR_NONE || (info.has_session && !extra->host_is_new))
 		return;
+	extra->host_is_new = false;
 	peer_set_endpoint(peer, &told->endpoint);
-	peer_handshake(peer, clock_mono());
+	peer_handshake(peer, now);
 	tunnel_changed(tunnel);
 }
 

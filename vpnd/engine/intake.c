@@ -236,10 +236,12 @@ static void describe_peer(struct peer *peer, const struct privsep_peer *from)
 /* Where a peer has roamed to stays, unless the config itself now says something else. */
 static void place_peer(struct peer *peer, const struct privsep_peer *from, bool fresh)
 {
-	const struct tunnel_peer *extra = peer_user(peer);
-	bool same = !fresh && strcmp(extra->host, from->host) == 0;
+	struct tunnel_peer *extra = peer_user(peer);
 
-	if (!same && from->endpoint.addr.family != ADDR_NONE)
+	if (!fresh && strcmp(extra->host, from->host) == 0)
+		return;
+	extra->host_is_new = from->endpoint.addr.family == ADDR_NONE;
+	if (!extra->host_is_new)
 		peer_set_endpoint(peer, &from->endpoint);
 }
 

@@ -453,7 +453,8 @@ void tunnel_shake_hands(struct tunnel *tunnel, mono_t now)
 
 	while ((peer = device_peer_next(tunnel->device, peer))) {
 		peer_info(peer, &info, now);
-		if (!info.has_session)
+		if (!info.has_session && !info.handshaking)
 			peer_handshake(peer, now);
 	}
+	set_timer(tunnel);
 }

@@ -25,8 +25,9 @@ struct uapi_server;
 
 /* What the engine keeps beside each peer of the core (peer_user): freed with tunnel_peer_remove. */
 struct tunnel_peer {
-	char name[PRIVSEP_NAME];             /* as configured; may be empty */
-	char host[PRIVSEP_HOST];             /* endpoint as configured; may be empty */
+	char name[PRIVSEP_NAME]; /* as configured; may be empty */
+	char host[PRIVSEP_HOST]; /* endpoint as configured; may be empty */
+	bool host_is_new;        /* where it is now counts, wherever the peer was before */
 	char resolve_reason[PRIVSEP_REASON]; /* why `host` is not resolved; empty when it is */
 	struct addr probe;                   /* family ADDR_NONE: none */
 	uint32_t probe_interval_ms;

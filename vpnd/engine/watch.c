@@ -117,10 +117,24 @@ void watch_look(struct watch *watch, mono_t now)
 			look_at(watch, watch->engine->tunnels[slot], now);
 }
 
+/* What the config declares is tried for ever, with or without traffic for it. */
+static void keep_up(const struct watch *watch, mono_t now)
+{
+	struct tunnel *const *tunnels = watch->engine->tunnels;
+
+	for (size_t slot = 0; slot < PRIVSEP_TUNNELS; slot++)
+		if (tunnels[slot] && tunnels[slot]->from_config)
+			tunnel_shake_hands(tunnels[slot], now);
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 {
+	struct watch *watch = arg;
+	mono_t now = clock_mono();
+
 	(void)usec;
-	watch_look(arg, clock_mono());
+	keep_up(watch, now);
+	watch_look(watch, now);
 	return sd_event_source_set_time_relative(source, PERIOD_US);
 }
 

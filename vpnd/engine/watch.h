@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Looks after the liveness of all tunnels: judges every peer once a second, remembers since when
- * each is in its state, and tells the monitor what changed, which logs it and moves routes by it.
- * Of an interface that has no config, for which a monitor does nothing, it logs the changes itself.
+ * Looks after the liveness of all tunnels. Once a second it begins the handshakes that a configured
+ * tunnel is missing, judges every peer, remembers since when each is in its state, and tells the
+ * monitor what changed, which logs it and moves routes by it. Of an interface that has no config,
+ * for which a monitor does nothing, it logs the changes itself.
  */
 #ifndef VPND_ENGINE_WATCH_H
 #define VPND_ENGINE_WATCH_H

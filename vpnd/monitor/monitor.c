@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -30,6 +31,8 @@
 #include "vpnd/monitor/state.h"
 #include "vpnd/monitor/tell.h"
 
+#define LAST_ENGINE_NS 1000000000 /* how long an engine without a monitor may take to die */
+#define LAST_ENGINE_TRIES 50
 #define FALLBACK_USER "nobody"
 #define STOP_TIMEOUT_US (3 * US_PER_S)
 #define PATH_SIZE 4096
@@ -218,12 +221,19 @@ void monitor_order_tunnels(struct monitor *m)
 static int hold_one(
 	struct monitor *m, uint32_t slot, const char *name, const struct vpnd_tunnel_conf *conf)
 {
+	const struct timespec pause = {.tv_nsec = LAST_ENGINE_NS / LAST_ENGINE_TRIES};
 	char err[1024];
-	int r = held_new(slot, name, conf, m->slots, &m->slots[slot], err, sizeof(err));
+	int r, tries = LAST_ENGINE_TRIES;
 
-	if (r < 0)
-		log_err("%s", err);
-	return r;
+	/* The engine of a monitor that was killed just now may not have died yet. */
+	while ((r = held_new(slot, name, conf, m->slots, &m->slots[slot], err, sizeof(err))) < 0) {
+		if ((r != -EADDRINUSE && r != -EBUSY) || --tries == 0) {
+			log_err("%s", err);
+			return r;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return 0;
 }
 
 static int hold_all(struct monitor *m)

@@ -197,8 +197,7 @@ static void replace(struct monitor *m, uint32_t slot, struct held *next)
 	next->ifindex = old->ifindex;
 	next->up = old->up;
 	next->away = old->away;
-	if (next->state_fd < 0)
-		next->state_fd = cleanup_take_fd(&old->state_fd);
+	/* A state from before would undo what was reloaded, were the engine to die now. */
 	if (udpsock_mark(&next->udp, next->fwmark) < 0)
 		log_err("tunnel %s: cannot set its firewall mark", next->name);
 	held_free(old);

@@ -133,6 +133,7 @@ void peer_info(const struct peer *peer, struct peer_info *out, mono_t now)
 		.path = peer->path,
 		.persistent_keepalive = peer->persistent_keepalive_s,
 		.low_order = peer->remote.low_order,
+		.handshaking = peer->timers[TIMER_RETRANSMIT].us != MONO_NEVER.us,
 		.has_session = session_can_send(peer->current, now),
 		.last_session = peer->last_session,
 		.last_received = peer->last_received,

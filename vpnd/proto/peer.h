@@ -52,6 +52,7 @@ struct peer_info {
 	struct path path;                /* remote.addr.family is ADDR_NONE when unknown */
 	uint16_t persistent_keepalive;   /* seconds */
 	bool low_order;                  /* its key can never work */
+	bool handshaking;                /* an initiation of ours waits for its answer */
 	bool has_session;                /* keys that may still be used */
 	mono_t last_session;             /* when the newest handshake was completed */
 	mono_t last_received;            /* newest authenticated packet */
