@@ -8,6 +8,7 @@
 # make bench      how fast, beside the best other userspace implementation
 # make fuzz       every fuzz target for FUZZ_SECONDS each
 # make deb        a Debian package into build/
+# make sanitize   check once more, built with the address and undefined behaviour sanitizers
 # make unit | net | lint    parts of check
 # V=1 shows the commands of the build
 #
@@ -30,7 +31,7 @@ WARN     := -Wall -Wextra -Werror -Wshadow -Wcast-qual -Wmissing-prototypes -Wst
 HARDEN   := -fstack-protector-strong -fPIE -fstack-clash-protection
 OPT      ?= -O2 -g
 ifdef SANITIZE
-SAN      := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+SAN      := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined -DSANITIZED
 else
 HARDEN   += -D_FORTIFY_SOURCE=2
 endif
@@ -75,7 +76,7 @@ FUZZ_BIN  := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps install check check-all demo bench fuzz fuzz-programs deb unit net lint clean
+.PHONY: all deps install check check-all sanitize demo bench fuzz fuzz-programs deb unit net lint clean
 
 # What a command does, and where to; the command itself if V is set.
 run = $(if $(V),,@echo '  $(1)  $(2)' && )
@@ -134,6 +135,11 @@ check: deps
 
 check-all: all $(UNIT_BIN) $(SIM_BIN)
 	@scripts/check $(UNIT_BIN) $(SIM_BIN)
+
+# The same once more with the sanitizers, which need some minutes longer.
+sanitize: deps
+	@SANITIZED=1 $(MAKE) --no-print-directory -j$$(nproc) BUILD=$(BUILD)/sanitized \
+		SANITIZE=address,undefined check-all
 
 lint:
 	@scripts/check-includes

@@ -227,7 +227,7 @@ static int hold_one(
 
 	/* The engine of a monitor that was killed just now may not have died yet. */
 	while ((r = held_new(slot, name, conf, m->slots, &m->slots[slot], err, sizeof(err))) < 0) {
-		if ((r != -EADDRINUSE && r != -EBUSY) || --tries == 0) {
+		if (r != -EADDRINUSE || --tries == 0) {
 			log_err("%s", err);
 			return r;
 		}

@@ -15,6 +15,8 @@ from .process import Process
 from .waiting import wait_until
 
 CLONE_NEWNET = 0x40000000
+# What a program built with a sanitizer says when it finds something.
+SANITIZER = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|: runtime error: ")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 # Addresses are usable at once: nobody else is on these wires.
@@ -179,4 +181,6 @@ class Lab:
                 os.kill(pid, signal.SIGKILL)
             wait_until(lambda ns=namespace: not ns.pids(), f"{namespace} is empty")
             subprocess.run(["ip", "netns", "del", namespace.name], check=False)
+        wrong = [f"{name}: {text[-4000:]}" for name, text in self.logs() if SANITIZER.search(text)]
         shutil.rmtree(self.dir, ignore_errors=True)
+        assert not wrong, "\n".join(wrong)
