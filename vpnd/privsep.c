@@ -114,6 +114,11 @@ static bool fits_failed(const union privsep_message *m)
 	return m->failed.error >= 0 && is_text(m->failed.reason, sizeof(m->failed.reason));
 }
 
+static bool fits_label(const union privsep_message *m)
+{
+	return m->label.newest_s >= 0 && m->label.newest_s <= PRIVSEP_LABEL_MAX_S;
+}
+
 static bool fits_peer_state(const union privsep_message *m)
 {
 	return is_bool(&m->peer_state.up) &&
@@ -160,6 +165,7 @@ static const struct rule rules[] = {
 	{MONITOR(PRIVSEP_ROUTES), PLAIN},
 	{MONITOR(PRIVSEP_ROUTE), OF(route), .fits = fits_route},
 	{MONITOR(PRIVSEP_RELOADED), .size = sizeof(struct privsep_reloaded), .fits = fits_reloaded},
+	{MONITOR(PRIVSEP_LABEL_FLOOR), .size = sizeof(struct privsep_label), .fits = fits_label},
 	{MONITOR(PRIVSEP_STOP), PLAIN},
 	{ENGINE(PRIVSEP_READY), PLAIN},
 	{ENGINE(PRIVSEP_BIND), OF(bind)},
@@ -167,6 +173,7 @@ static const struct rule rules[] = {
 	{ENGINE(PRIVSEP_STATE), SLOT, .has_fd = true},
 	{ENGINE(PRIVSEP_RELOAD), PLAIN},
 	{ENGINE(PRIVSEP_TUNNEL_FAILED), OF(failed), .fits = fits_failed},
+	{ENGINE(PRIVSEP_LABEL), .size = sizeof(struct privsep_label), .fits = fits_label},
 	{ENGINE(PRIVSEP_PEER_STATE), OF(peer_state), .fits = fits_peer_state},
 };
 

@@ -8,8 +8,8 @@
  *
  * A tunnel is named by its slot, which the monitor gives out once and keeps across engine restarts.
  *
- * The monitor starts an engine with START and CONTROL; for each tunnel it sends a batch from
- * TUNNEL to TUNNEL_DONE, which the engine carries out as a whole. SYNCED then says that
+ * The monitor starts an engine with START, CONTROL and the LABEL_FLOORs; for each tunnel it sends a
+ * batch from TUNNEL to TUNNEL_DONE, which the engine carries out as a whole. SYNCED then says that
  * nothing more comes before the engine may answer READY. Keys cross only as descriptors of key
  * files, which the monitor opens and never reads; the state that a client set through the UAPI
  * crosses as a sealed memfd, which the monitor keeps for the next engine and never reads.
@@ -54,6 +54,7 @@ enum privsep_type {
 	PRIVSEP_ROUTES,        /* struct privsep_plain: forget all routes, ROUTE follow */
 	PRIVSEP_ROUTE,         /* struct privsep_route: for status */
 	PRIVSEP_RELOADED,      /* struct privsep_reloaded: answer to RELOAD */
+	PRIVSEP_LABEL_FLOOR,   /* struct privsep_label: as LABEL, of all times before */
 	PRIVSEP_STOP,          /* struct privsep_plain: exit 0 */
 
 	/* engine to monitor */
@@ -63,8 +64,12 @@ enum privsep_type {
 	PRIVSEP_STATE,         /* struct privsep_slot + memfd: keep this for the next engine */
 	PRIVSEP_RELOAD,        /* struct privsep_plain: a control client asks for it */
 	PRIVSEP_TUNNEL_FAILED, /* struct privsep_failed: a batch cannot be carried out */
+	PRIVSEP_LABEL,         /* struct privsep_label: the key is about to use such a label */
 	PRIVSEP_PEER_STATE,    /* struct privsep_peer_state: liveness changed */
 };
+
+/* Later than any time that a clock can show by mistake and still be mended. */
+#define PRIVSEP_LABEL_MAX_S (1LL << 40)
 
 struct privsep_plain {
 	uint32_t type;
@@ -186,6 +191,12 @@ struct privsep_failed {
 	char reason[PRIVSEP_REASON];
 };
 
+struct privsep_label {
+	uint32_t type;
+	uint8_t public_key[32]; /* one of ours */
+	int64_t newest_s;       /* no TAI64N label of it is past this second since 1970 */
+};
+
 struct privsep_peer_state {
 	uint32_t type;
 	uint32_t slot;
@@ -212,6 +223,7 @@ union privsep_message {
 	struct privsep_route route;
 	struct privsep_reloaded reloaded;
 	struct privsep_failed failed;
+	struct privsep_label label;
 	struct privsep_peer_state peer_state;
 };
 

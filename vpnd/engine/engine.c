@@ -242,6 +242,14 @@ static void on_udp(struct engine *engine, const union privsep_message *msg, int 
 		fail(engine, tunnel->name, r);
 }
 
+static void raise_floor(struct engine *engine, const struct privsep_label *told)
+{
+	int r = labels_floor(&engine->labels, told->public_key, told->newest_s);
+
+	if (r < 0)
+		fail(engine, "labels", r);
+}
+
 static void carry_out(struct engine *engine, const union privsep_message *msg, int fd)
 {
 	switch ((enum privsep_type)msg->type) {
@@ -296,6 +304,9 @@ static void carry_out(struct engine *engine, const union privsep_message *msg, i
 	case PRIVSEP_RELOADED:
 		reloaded(engine, &msg->reloaded);
 		break;
+	case PRIVSEP_LABEL_FLOOR:
+		raise_floor(engine, &msg->label);
+		break;
 	case PRIVSEP_STOP:
 		sd_event_exit(engine->event, 0);
 		break;
@@ -305,6 +316,7 @@ static void carry_out(struct engine *engine, const union privsep_message *msg, i
 	case PRIVSEP_STATE:
 	case PRIVSEP_RELOAD:
 	case PRIVSEP_TUNNEL_FAILED:
+	case PRIVSEP_LABEL:
 	case PRIVSEP_PEER_STATE:
 		break; /* ours to say: privsep_check has refused them */
 	}
@@ -365,6 +377,7 @@ static void tear_down(struct engine *engine)
 	sd_event_unref(engine->event);
 	batch_done(&engine->batch);
 	free(engine->routes.all);
+	labels_done(&engine->labels);
 }
 
 int engine_main(int channel_fd)

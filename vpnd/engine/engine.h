@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "vpnd/engine/labels.h"
 #include "vpnd/engine/tunnel.h"
 
 struct channel;
@@ -29,6 +30,7 @@ struct engine {
 	struct privsep_start start;
 	struct batch batch; /* shared by all lanes, which run one after another */
 	struct tunnel *tunnels[PRIVSEP_TUNNELS]; /* by slot; NULL: free */
+	struct labels labels;                    /* of the initiations of all tunnels */
 	struct engine_routes routes;
 	struct control_server *control; /* NULL when there is no control socket */
 	struct watch *watch;            /* liveness of all tunnels */

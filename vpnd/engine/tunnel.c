@@ -22,7 +22,6 @@ enum {
 	ROAMS_PER_MINUTE = 20, /* lines; whoever can send our packets on causes them */
 	BATCHES_AT_ONCE = 8,   /* of one descriptor, before others have their turn */
 	SAVE_SHARE = 20, /* saving takes at most this part of the time, unless changes are rare */
-	LABEL_STEP_NS = 1 << 24, /* the next label that is greater, see tai64n.h */
 };
 
 static void save_soon(struct tunnel *tunnel);
@@ -42,26 +41,19 @@ static void random_bytes(void *arg, void *out, size_t len)
 	randombytes_buf(out, len);
 }
 
-static bool wall_after(const struct wall *a, const struct wall *b)
-{
-	return a->s != b->s ? a->s > b->s : a->ns > b->ns;
-}
-
-/* A peer refuses a label that is not greater than the last, so ours grow even if the clock steps.
- */
 static void timestamp(void *arg, uint8_t out[static TIMESTAMP_LEN])
 {
 	struct tunnel *tunnel = arg;
-	struct wall next = tunnel->newest_label;
-	struct wall now = clock_wall();
+	struct privsep_label msg = {.type = PRIVSEP_LABEL};
+	struct wall label;
+	bool tell;
 
-	next.ns += LABEL_STEP_NS;
-	if (next.ns >= 1000000000) {
-		next.ns -= 1000000000;
-		next.s++;
-	}
-	tunnel->newest_label = wall_after(&now, &next) ? now : next;
-	tai64n_label(out, tunnel->newest_label.s, tunnel->newest_label.ns);
+	memcpy(msg.public_key, device_public_key(tunnel->device), KEY_LEN);
+	label = labels_next(&tunnel->engine->labels, msg.public_key, clock_wall(), &tell);
+	msg.newest_s = label.s;
+	if (tell)
+		engine_tell(tunnel->engine, &msg, sizeof(msg), -1);
+	tai64n_label(out, label.s, label.ns);
 }
 
 const char *tunnel_peer_label(const struct peer *peer, char out[static TUNNEL_PEER_LABEL])

@@ -68,7 +68,6 @@ struct tunnel {
 	struct intake *intake;    /* the batch of the monitor's that is under way, or NULL */
 	struct tunnel_question bind, mark;
 	uint32_t mark_asked;            /* what `mark` will set */
-	struct wall newest_label;       /* of the newest TAI64N label that we made */
 	sd_event_source *tun_source;    /* NULL until the descriptors are here, as the next two */
 	sd_event_source *udp_source[2]; /* v4, v6 */
 	sd_event_source *timer;         /* the device's deadline */

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "vpnd/monitor/child.h"
 #include "vpnd/monitor/engine_link.h"
+#include "vpnd/monitor/labels.h"
 #include "vpnd/monitor/reconcile.h"
 #include "vpnd/monitor/resolve.h"
 #include "vpnd/monitor/state.h"
@@ -156,6 +157,10 @@ static void on_message(void *arg, const union privsep_message *msg, int fd_)
 	_cleanup_close_ int fd = fd_;
 	struct held *h, *next;
 
+	if (msg->type == PRIVSEP_LABEL) {
+		labels_raise(m->labels, msg->label.public_key, msg->label.newest_s, clock_mono());
+		return;
+	}
 	if (m->phase == STOPPING)
 		return;
 	if (msg->type == PRIVSEP_READY) {
@@ -264,6 +269,15 @@ static void on_ended(void *arg, const char *how)
 	arm(m, delay_us);
 }
 
+static void tell_label(void *arg, const uint8_t public_key[static KEY_LEN], int64_t newest_s)
+{
+	struct monitor *m = arg;
+	struct privsep_label msg = {.type = PRIVSEP_LABEL_FLOOR, .newest_s = newest_s};
+
+	memcpy(msg.public_key, public_key, KEY_LEN);
+	engine_link_send(m->link, &msg, sizeof(msg), -1);
+}
+
 static void tell_start(struct monitor *m)
 {
 	struct privsep_start start = {.type = PRIVSEP_START,
@@ -279,6 +293,7 @@ static void tell_start(struct monitor *m)
 	engine_link_send(m->link, &start, sizeof(start), -1);
 	if (m->control_fd >= 0)
 		tell_plain(m->link, PRIVSEP_CONTROL_FD, m->control_fd);
+	labels_each(m->labels, tell_label, m);
 }
 
 int minder_start(struct monitor *m)

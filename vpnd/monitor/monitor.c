@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/args.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/control.h"
@@ -27,6 +28,7 @@
 #include "base/sandbox.h"
 #include "vpnd/monitor/child.h"
 #include "vpnd/monitor/engine_link.h"
+#include "vpnd/monitor/labels.h"
 #include "vpnd/monitor/reconcile.h"
 #include "vpnd/monitor/state.h"
 #include "vpnd/monitor/tell.h"
@@ -34,6 +36,7 @@
 #define LAST_ENGINE_NS 1000000000 /* how long an engine without a monitor may take to die */
 #define LAST_ENGINE_TRIES 50
 #define FALLBACK_USER "nobody"
+#define STATE_DIR "/var/lib/gatehouse"
 #define STOP_TIMEOUT_US (3 * US_PER_S)
 #define PATH_SIZE 4096
 
@@ -120,6 +123,25 @@ static void raise_limits(void)
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
+}
+
+/*
+ * What has to outlive a reboot: beside the sockets of one that is told where to put them. Without a
+ * config nothing is kept unless there is a place for it.
+ */
+static int read_labels(struct monitor *m)
+{
+	bool moved = strcmp(m->options->run_dir, ARGS_RUN_DIR) != 0;
+	char directory[PATH_SIZE], path[PATH_SIZE + IFNAMSIZ + 16];
+
+	snprintf(directory, sizeof(directory), "%s%s", moved ? m->options->run_dir : STATE_DIR,
+		moved ? "/state" : "");
+	if (m->conf && mkdir(directory, 0700) < 0 && errno != EEXIST)
+		log_warn("cannot make %s: %s", directory, strerror(errno));
+	snprintf(path, sizeof(path), "%s/%s%s", directory, m->conf ? "" : m->options->ifname,
+		m->conf ? "labels" : ".labels");
+	m->labels = labels_new(path);
+	return m->labels ? 0 : -ENOMEM;
 }
 
 /* --- signals and files ---------------------------------------------------------------------------
@@ -315,7 +337,9 @@ static int prepare(struct monitor *m)
 	if (r < 0)
 		return r;
 	raise_limits();
-	r = sd_event_new(&m->event);
+	r = read_labels(m);
+	if (r == 0)
+		r = sd_event_new(&m->event);
 	if (r >= 0)
 		r = watch_signals(m);
 	if (r < 0)
@@ -410,6 +434,9 @@ static void end(struct monitor *m)
 	}
 	if (m->control_fd >= 0)
 		unlink(control_path(m, path));
+	if (m->labels)
+		labels_save(m->labels);
+	labels_free(m->labels);
 	cleanup_close(&m->control_fd);
 	vpnd_conf_free(m->conf);
 	sd_event_source_disable_unref(m->stop_timer);

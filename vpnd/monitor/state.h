@@ -52,6 +52,7 @@ struct monitor {
 	unsigned int engine_restarts;
 	sd_event_source *engine_timer; /* until the next start, or for one that is not ready */
 
+	struct labels *labels; /* of our initiations */
 	struct reconcile *reconcile;
 	struct privsep_route *routes; /* as told last, one for each route of the config */
 	size_t n_routes;

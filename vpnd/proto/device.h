@@ -36,7 +36,7 @@ struct device_upcalls {
 	void (*send)(void *arg, const struct path *path, const void *bytes, size_t len);
 	/* Fill with random bytes. */
 	void (*random)(void *arg, void *out, size_t len);
-	/* Now as a TAI64N label, never one that is smaller than an earlier one. */
+	/* Now as a TAI64N label, or one past all that this private key has used. */
 	void (*timestamp)(void *arg, uint8_t out[static TIMESTAMP_LEN]);
 	void (*event)(void *arg, struct peer *peer, enum device_event event);
 };

@@ -66,6 +66,8 @@ static const struct sample samples[] = {
 		false, M, false},
 	{{.reloaded = {PRIVSEP_RELOADED, 22, "00", "f:1: no"}}, sizeof(struct privsep_reloaded),
 		false, M, false},
+	{{.label = {PRIVSEP_LABEL_FLOOR, .newest_s = 7}}, sizeof(struct privsep_label), false, M,
+		false},
 	PLAIN(PRIVSEP_STOP, M, false),
 	PLAIN(PRIVSEP_READY, E, false),
 	OF(bind, E, false, PRIVSEP_BIND, 3, .port = 51820),
@@ -73,6 +75,7 @@ static const struct sample samples[] = {
 	SLOT(PRIVSEP_STATE, E, true),
 	PLAIN(PRIVSEP_RELOAD, E, false),
 	OF(failed, E, false, PRIVSEP_TUNNEL_FAILED, 3, 22, "no key"),
+	{{.label = {PRIVSEP_LABEL, .newest_s = 7}}, sizeof(struct privsep_label), false, E, false},
 	OF(peer_state, E, false, PRIVSEP_PEER_STATE, 3, .up = true),
 };
 #define N_SAMPLES (sizeof(samples) / sizeof(samples[0]))
@@ -257,6 +260,13 @@ static void negative_errors_are_refused(void **state)
 	assert_false(passes(PRIVSEP_TUNNEL_FAILED, FIELD(failed, error), 0xff));
 }
 
+static void labels_without_a_time_are_refused(void **state)
+{
+	(void)state;
+	assert_false(passes(PRIVSEP_LABEL, FIELD(label, newest_s), 0xff));
+	assert_false(passes(PRIVSEP_LABEL_FLOOR, FIELD(label, newest_s), 0x7f));
+}
+
 static void random_bytes_at_any_address_are_survived(void **state)
 {
 	unsigned int seed = (unsigned int)time(NULL);
@@ -288,6 +298,7 @@ int main(void)
 		cmocka_unit_test(families_and_prefixes_are_in_range),
 		cmocka_unit_test(interface_names_that_are_paths_are_refused),
 		cmocka_unit_test(negative_errors_are_refused),
+		cmocka_unit_test(labels_without_a_time_are_refused),
 		cmocka_unit_test(random_bytes_at_any_address_are_survived),
 	};
 
