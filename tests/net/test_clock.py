@@ -8,7 +8,10 @@ The City's gateway remembers the newest timestamp that it took, and refuses what
 import time
 
 from lab import process
+from lab.city import CITY_ADDRESSES, TO_SITE
 from lab.gate import Gate
+from lab.gatehouse import Vpnctl, Vpnd, tunnel_config, vpnd_config
+from lab.site import APP_NET
 from lab.waiting import wait_until
 
 DAY = 86400
@@ -64,3 +67,30 @@ def test_disk_that_cannot_be_written_stops_nothing(site):
     assert gate.works()
     assert "cannot write" in gate.vpnd.log()
     gate.vpnd.stop()
+
+
+def vpnd_at_the_city(gate):
+    """Our own program at the other end as well."""
+    gate.city.kill()
+    tunnel = tunnel_config(gate.site, gate.city_keys, gate.keys.public, name=gate.site.ifname("c"),
+                           addresses=CITY_ADDRESSES, peer={"allowed_ips": TO_SITE})
+    return Vpnd(gate.site.city, vpnd_config(tunnel, prefixes=APP_NET.values())).start()
+
+
+def test_clock_of_the_peer_is_watched(site):
+    gate = Gate(site, begin=False)
+    city = vpnd_at_the_city(gate)
+    pretend_clock_was_ahead(gate, DAY)
+    gate.vpnd.start()
+    assert gate.works()
+    assert "s ahead of ours" in city.log()
+    code, status = Vpnctl(site.city).status()
+    assert code != 0 and "s ahead of ours" in status["tunnels"][0]["reason"]
+    gate.vpnd.stop()
+    labels_file(gate).unlink()  # its clock is right now, and it knows nothing of before
+    gate.vpnd.start()
+    wait_until(lambda: "did its clock go back?" in city.log(), "that is named", 40)
+    site.city.run("wg", "set", status["tunnels"][0]["name"], "peer", gate.keys.public, "remove")
+    site.city.run("wg", "set", status["tunnels"][0]["name"], "peer", gate.keys.public,
+                  "allowed-ips", ",".join(TO_SITE))
+    assert gate.works(15)

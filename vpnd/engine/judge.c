@@ -93,6 +93,28 @@ static void judge_lost(const struct judge_input *in, struct judgement *out)
 	}
 }
 
+int64_t judge_ahead_s(const struct peer_info *peer, struct wall wall)
+{
+	if (wall.s < JUDGE_CLOCK_SET_S || peer->label_s - wall.s <= JUDGE_AHEAD_S)
+		return 0;
+	return peer->label_s - wall.s;
+}
+
+/* Handshakes of the peer come, and are older than one that we took before. */
+static bool is_replaying(const struct judge_input *in)
+{
+	return in->peer.replays && !in->peer.has_session &&
+	       !mono_expired_s(in->peer.replayed, JUDGE_REPLAYED_S, in->now);
+}
+
+static void advise_replaying(const struct judge_input *in, struct judgement *out)
+{
+	advise(out,
+		"set the peer's clock; if it is right, it was ahead before: remove the peer here "
+		"and add it again (wg set %s peer KEY remove), which forgets that",
+		in->tunnel);
+}
+
 /* What came in while handshakes were not answered tells what to try. */
 static void advise_unanswered(const struct judge_input *in, struct judgement *out)
 {
@@ -100,7 +122,9 @@ static void advise_unanswered(const struct judge_input *in, struct judgement *ou
 	uint64_t macs = in->verdicts[PACKET_BAD_MAC];
 	uint64_t strangers = in->verdicts[PACKET_UNKNOWN_PEER];
 
-	if (bad)
+	if (is_replaying(in))
+		advise_replaying(in, out);
+	else if (bad)
 		advise(out,
 			"%" PRIu64 " handshake messages did not authenticate: compare the "
 			"preshared keys, and the peer's public key",
@@ -134,7 +158,13 @@ static void judge_unanswered(const struct judge_input *in, struct judgement *out
 /* No usable keys, nothing unanswered for long. */
 static void judge_quiet(const struct judge_input *in, struct judgement *out)
 {
-	if (mono_is_set(in->peer.last_session)) {
+	if (is_replaying(in)) {
+		judge(out, JUDGE_DEGRADED,
+			"%u handshakes of the peer were refused as older than one before: did its "
+			"clock go back?",
+			in->peer.replays);
+		advise_replaying(in, out);
+	} else if (mono_is_set(in->peer.last_session)) {
 		judge(out, JUDGE_UP, "idle; the last handshake was %" PRIu64 " s ago",
 			age_s(in, in->peer.last_session));
 	} else if (in->peer.handshake_attempts) {
@@ -143,6 +173,20 @@ static void judge_quiet(const struct judge_input *in, struct judgement *out)
 		judge(out, JUDGE_DEGRADED, "not tried yet: there was no traffic for the peer");
 		advise(out, "ping an address behind it, or configure persistent_keepalive");
 	}
+}
+
+/* There are keys, and they work. */
+static void judge_working(const struct judge_input *in, struct judgement *out)
+{
+	int64_t ahead_s = judge_ahead_s(&in->peer, in->wall);
+
+	judge(out, JUDGE_UP, "%s", "");
+	if (!ahead_s)
+		return;
+	judge(out, JUDGE_DEGRADED, "the peer's clock is %" PRId64 " s ahead of ours", ahead_s);
+	advise(out,
+		"compare both clocks; once the peer's is put right, remove the peer here and add "
+		"it again, for its handshakes would be refused as old");
 }
 
 void judge_peer(const struct judge_input *in, struct judgement *out)
@@ -157,7 +201,7 @@ void judge_peer(const struct judge_input *in, struct judgement *out)
 	else if (peer->handshake_attempts && age_s(in, peer->handshake_since) >= patience_s)
 		judge_unanswered(in, out);
 	else if (peer->has_session)
-		judge(out, JUDGE_UP, "%s", "");
+		judge_working(in, out);
 	else
 		judge_quiet(in, out);
 }

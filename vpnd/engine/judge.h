@@ -30,6 +30,10 @@ enum {
 	JUDGE_UNANSWERED_S =
 		7, /* without keys: past the first retry (REKEY_TIMEOUT_S and jitter) */
 	JUDGE_UNANSWERED_KEYS_S = 15, /* with keys that still may be used */
+	JUDGE_REPLAYED_S = 60,        /* a refused initiation is worth a word for so long */
+	JUDGE_AHEAD_S = 3600,         /* a peer's clock may be ahead of ours by as much */
+	/* A clock that shows less than this (2026-01-01) was never set. */
+	JUDGE_CLOCK_SET_S = 1767225600,
 };
 
 /* "up", "degraded" or "down". */
@@ -54,6 +58,13 @@ struct judge_input {
 	struct wall wall; /* now on the wall clock, for the times of day in reasons */
 };
 void judge_peer(const struct judge_input *input, struct judgement *out);
+
+/*
+ * By how many seconds the peer's newest handshake is ahead of our clock: 0 unless it is more than
+ * JUDGE_AHEAD_S, and our clock was set. When the peer's clock is put right, we will refuse its
+ * handshakes until that time has come.
+ */
+int64_t judge_ahead_s(const struct peer_info *peer, struct wall wall);
 
 /*
  * A tunnel by its peers: start with a zero tally, add every peer, then judge. `name` (borrowed

@@ -20,7 +20,8 @@
 
 enum {
 	ROAMS_PER_MINUTE = 20, /* lines; whoever can send our packets on causes them */
-	BATCHES_AT_ONCE = 8,   /* of one descriptor, before others have their turn */
+	CLOCKS_PER_MINUTE = 2,
+	BATCHES_AT_ONCE = 8, /* of one descriptor, before others have their turn */
 	SAVE_SHARE = 20, /* saving takes at most this part of the time, unless changes are rare */
 };
 
@@ -63,6 +64,33 @@ const char *tunnel_peer_label(const struct peer *peer, char out[static TUNNEL_PE
 	return extra->name[0] ? extra->name : key_to_base64(peer_public_key(peer), out);
 }
 
+static void check_clock(struct tunnel *tunnel, const struct peer *peer, const char *label)
+{
+	struct peer_info info;
+	int64_t ahead_s;
+
+	peer_info(peer, &info, clock_mono());
+	ahead_s = judge_ahead_s(&info, clock_wall());
+	if (ahead_s)
+		log_warn_limited(&tunnel->clocks, clock_mono(),
+			"%s: the clock of %s is %lld s ahead of ours: once it is put right, its "
+			"handshakes are refused as old until the peer is removed and added again",
+			tunnel->name, label, (long long)ahead_s);
+}
+
+static void say_replayed(struct tunnel *tunnel, const struct peer *peer, const char *label)
+{
+	struct peer_info info;
+
+	peer_info(peer, &info, clock_mono());
+	/* While the peer is heard, it is a stranger who plays back what he recorded. */
+	if (mono_expired_s(info.last_received, KEEPALIVE_TIMEOUT_S, clock_mono()))
+		log_warn_limited(&tunnel->clocks, clock_mono(),
+			"%s: a handshake of %s is refused as older than one before: did its clock "
+			"go back?",
+			tunnel->name, label);
+}
+
 static void on_event(void *arg, struct peer *peer, enum device_event event)
 {
 	struct tunnel *tunnel = arg;
@@ -86,6 +114,12 @@ static void on_event(void *arg, struct peer *peer, enum device_event event)
 	case EVENT_SESSION_EXPIRED:
 		log_debug("%s: keys of %s wiped", tunnel->name, label);
 		break;
+	case EVENT_INITIATION:
+		check_clock(tunnel, peer, label);
+		return;
+	case EVENT_REPLAYED:
+		say_replayed(tunnel, peer, label);
+		return;
 	case EVENT_ROAMED:
 		peer_info(peer, &info, clock_mono());
 		log_info_limited(&tunnel->roaming, clock_mono(), "%s: %s is at %s", tunnel->name,
@@ -235,6 +269,7 @@ int tunnel_new(struct engine *engine, uint32_t slot, const char *name, struct tu
 	tunnel->engine = engine;
 	tunnel->slot = slot;
 	tunnel->roaming = LOG_LIMIT_INIT(ROAMS_PER_MINUTE);
+	tunnel->clocks = LOG_LIMIT_INIT(CLOCKS_PER_MINUTE);
 	strncpy(tunnel->name, name, sizeof(tunnel->name) - 1);
 	tunnel->device = device_new(&UPCALLS, tunnel);
 	lane_init(&tunnel->lane, tunnel->device, &engine->batch);

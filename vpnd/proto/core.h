@@ -72,6 +72,8 @@ struct peer {
 	mono_t unanswered_since; /* first of our initiations without an answer */
 	unsigned int unanswered;
 	mono_t last_session, last_received;
+	mono_t replayed;      /* newest initiation that was refused for its timestamp */
+	unsigned int replays; /* of these since the last session */
 	uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets, staged_dropped;
 };
 

@@ -29,6 +29,8 @@ enum device_event {
 				   traffic */
 	EVENT_SESSION_EXPIRED,  /* all key material was wiped after 3 x REJECT_AFTER_TIME_S */
 	EVENT_ROAMED,           /* an authenticated packet came from another endpoint */
+	EVENT_INITIATION,       /* an initiation of theirs was taken */
+	EVENT_REPLAYED,         /* one was refused: its timestamp is not newer than the last */
 };
 
 struct device_upcalls {

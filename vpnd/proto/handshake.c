@@ -140,6 +140,14 @@ static enum packet_verdict verdict_of(enum noise_result result)
 	return PACKET_BAD_HANDSHAKE;
 }
 
+/* It was made by the peer; when, nobody knows: it may have been recorded long ago. */
+static void note_replay(struct peer *peer, mono_t now)
+{
+	peer->replayed = now;
+	peer->replays++;
+	device_raise(peer, EVENT_REPLAYED);
+}
+
 static enum packet_verdict take_initiation(
 	struct device *dev, const struct packet *packet, mono_t now)
 {
@@ -158,11 +166,14 @@ static enum packet_verdict take_initiation(
 		return peer ? PACKET_FLOODED : PACKET_UNKNOWN_PEER;
 	}
 	result = noise_accept_initiation(&peer->handshake, &peer->remote, &msg, &begun);
+	if (result == NOISE_REPLAYED)
+		note_replay(peer, now);
 	if (result != NOISE_OK)
 		return verdict_of(result);
 	peer->initiation_taken = now;
 	peer->rx_bytes += packet->len;
 	peer_heard(peer, &packet->path, now);
+	device_raise(peer, EVENT_INITIATION);
 	respond(peer, now);
 	timers_authenticated_received(peer, now);
 	timers_schedule(peer);

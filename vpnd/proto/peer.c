@@ -6,6 +6,7 @@
 
 #include "vpnd/proto/core.h"
 #include "vpnd/proto/crypto.h"
+#include "vpnd/proto/tai64n.h"
 
 struct peer *peer_new(struct device *dev, const uint8_t public_key[static KEY_LEN])
 {
@@ -139,6 +140,9 @@ void peer_info(const struct peer *peer, struct peer_info *out, mono_t now)
 		.last_received = peer->last_received,
 		.handshake_since = peer->unanswered_since,
 		.handshake_attempts = peer->unanswered,
+		.label_s = tai64n_seconds(peer->remote.newest_timestamp),
+		.replayed = peer->replayed,
+		.replays = peer->replays,
 		.rx_bytes = peer->rx_bytes,
 		.tx_bytes = peer->tx_bytes,
 		.rx_packets = peer->rx_packets,

@@ -58,6 +58,10 @@ struct peer_info {
 	mono_t last_received;            /* newest authenticated packet */
 	mono_t handshake_since;          /* first of the initiations that are still unanswered */
 	unsigned int handshake_attempts; /* initiations sent since then */
+	int64_t label_s;      /* timestamp of their newest initiation, seconds since 1970;
+				 0: none */
+	mono_t replayed;      /* newest initiation that was refused for its timestamp */
+	unsigned int replays; /* how many were, since the last session */
 	uint64_t rx_bytes,
 		tx_bytes; /* on the wire, as `wg show` counts them: datagrams without UDP/IP */
 	uint64_t rx_packets, tx_packets; /* inner packets that passed */

@@ -17,3 +17,14 @@ void tai64n_label(uint8_t out[static TIMESTAMP_LEN], int64_t s, uint32_t ns)
 	memcpy(out, &be_s, sizeof(be_s));
 	memcpy(out + sizeof(be_s), &be_ns, sizeof(be_ns));
 }
+
+int64_t tai64n_seconds(const uint8_t label[static TIMESTAMP_LEN])
+{
+	uint64_t s;
+
+	memcpy(&s, label, sizeof(s));
+	s = be64toh(s);
+	if (s < EPOCH_1970)
+		return 0;
+	return s - EPOCH_1970 < INT64_MAX ? (int64_t)(s - EPOCH_1970) : INT64_MAX;
+}

@@ -12,4 +12,10 @@
  */
 void tai64n_label(uint8_t out[static TIMESTAMP_LEN], int64_t s, uint32_t ns);
 
+/*
+ * The second since 1970 of a label, from whoever made it; 0 for what is before that, INT64_MAX for
+ * what no clock shows.
+ */
+int64_t tai64n_seconds(const uint8_t label[static TIMESTAMP_LEN]);
+
 #endif

@@ -101,6 +101,7 @@ void timers_handshake_complete(struct peer *peer, mono_t now)
 	peer->unanswered = 0;
 	peer->unanswered_since = MONO_UNSET;
 	peer->last_session = now;
+	peer->replays = 0;
 	device_raise(peer, EVENT_SESSION);
 }
 

@@ -20,6 +20,8 @@ struct peer_case {
 	unsigned int unanswered_s; /* since the first of them */
 	unsigned int session_s;    /* age of the newest handshake; 0: none */
 	const char *host, *resolve_reason;
+	unsigned int replays, replayed_s; /* refused initiations, and since when */
+	int ahead_s;                      /* their newest initiation, of our clock */
 	unsigned int bad_handshakes, bad_macs, strangers;
 	enum judge_state state;
 	const char *reason;
@@ -113,6 +115,49 @@ static const struct peer_case peer_cases[] = {
 		.state = JUDGE_DOWN,
 		.reason = "we send (3 handshakes since 10:14:31 UTC), nothing returns",
 		.advice = "2 handshakes came from keys that are no peer's"},
+	{.what = "handshakes that are refused as old, from a peer that is not called",
+		.session_s = 412,
+		.replays = 3,
+		.replayed_s = 5,
+		.state = JUDGE_DEGRADED,
+		.reason = "3 handshakes of the peer were refused as older than one before: did its "
+			  "clock go back?",
+		.advice = "wg set city-a peer KEY remove"},
+	{.what = "the same, and ours are not answered",
+		.session_s = 412,
+		.attempts = 2,
+		.unanswered_s = 7,
+		.replays = 3,
+		.replayed_s = 5,
+		.state = JUDGE_DOWN,
+		.reason = "we send (2 handshakes since 10:14:36 UTC), nothing returns",
+		.advice = "set the peer's clock"},
+	{.what = "old handshakes that a stranger plays back while all is well",
+		.has_session = true,
+		.session_s = 20,
+		.replays = 3,
+		.replayed_s = 5,
+		.state = JUDGE_UP,
+		.reason = ""},
+	{.what = "handshakes that were refused long ago",
+		.session_s = 412,
+		.replays = 3,
+		.replayed_s = 60,
+		.state = JUDGE_UP,
+		.reason = "idle; the last handshake was 412 s ago"},
+	{.what = "a clock that is ahead a little",
+		.has_session = true,
+		.session_s = 20,
+		.ahead_s = 3600,
+		.state = JUDGE_UP,
+		.reason = ""},
+	{.what = "a clock that is ahead for long",
+		.has_session = true,
+		.session_s = 20,
+		.ahead_s = 3601,
+		.state = JUDGE_DEGRADED,
+		.reason = "the peer's clock is 3601 s ahead of ours",
+		.advice = "compare both clocks"},
 	{.what = "a name that cannot be resolved",
 		.no_endpoint = true,
 		.host = "noc.example:51820",
@@ -188,6 +233,9 @@ static void judge_case(const struct peer_case *c, struct judgement *out)
 				.last_session = c->session_s ? ago(c->session_s) : MONO_UNSET,
 				.handshake_since = c->attempts ? ago(c->unanswered_s) : MONO_UNSET,
 				.handshake_attempts = c->attempts,
+				.replays = c->replays,
+				.replayed = ago(c->replayed_s),
+				.label_s = WALL_S + c->ahead_s,
 			},
 	};
 
