@@ -74,11 +74,80 @@ static void clock_that_is_ahead_is_seen_by_the_peer(void **state)
 	world_free(w);
 }
 
+/* Another host with host 0's key, and as right a clock: each change is a handshake of its own. */
+static void become(struct world *w, uint16_t port)
+{
+	w->hosts[0].endpoint.port = port;
+	world_restart(w, 0);
+	world_send(w, 0, 100);
+	world_run_s(w, 1);
+}
+
+static bool fight(struct world *w)
+{
+	return info_of(w, 1).rivals[0].addr.family != ADDR_NONE;
+}
+
+static void two_hosts_with_one_key_are_named(void **state)
+{
+	struct world *w = world_new(seed(), false);
+	struct peer_info info;
+
+	(void)state;
+	/* There and there, and then four turns. */
+	for (int i = 0; i < 6; i++) {
+		assert_false(fight(w));
+		become(w, i & 1 ? 1001 : 1000);
+		world_run_s(w, 9);
+	}
+	assert_int_equal(w->hosts[1].events[EVENT_RIVALS], 1);
+	info = info_of(w, 1);
+	assert_int_equal(info.rivals[0].port, 1001);
+	assert_int_equal(info.rivals[1].port, 1000);
+	/* Peace is seen as well. */
+	world_run_s(w, 90);
+	assert_false(fight(w));
+	world_free(w);
+}
+
+static void slow_turns_are_no_fight(void **state)
+{
+	struct world *w = world_new(seed(), false);
+
+	(void)state;
+	for (int turn = 0; turn < 20; turn++) {
+		become(w, turn & 1 ? 1001 : 1000);
+		world_run_s(w, 39); /* four turns take 120 s */
+	}
+	assert_int_equal(w->hosts[1].events[EVENT_RIVALS], 0);
+	world_free(w);
+}
+
+static void host_that_roams_is_no_rival_of_itself(void **state)
+{
+	struct world *w = world_new(seed(), false);
+
+	(void)state;
+	/* Ever new places, by handshakes; then two places in turn, within one session. */
+	for (uint16_t i = 0; i < 30; i++)
+		become(w, (uint16_t)(1000 + i));
+	for (uint16_t i = 0; i < 30; i++) {
+		w->hosts[0].endpoint.port = 1000 + (i & 1);
+		world_send(w, 0, 100);
+		world_run_s(w, 1);
+	}
+	assert_int_equal(w->hosts[1].events[EVENT_RIVALS], 0);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(clock_that_went_back_is_seen_by_the_peer),
 		cmocka_unit_test(clock_that_is_ahead_is_seen_by_the_peer),
+		cmocka_unit_test(two_hosts_with_one_key_are_named),
+		cmocka_unit_test(slow_turns_are_no_fight),
+		cmocka_unit_test(host_that_roams_is_no_rival_of_itself),
 	};
 
 	if (sodium_init() < 0)

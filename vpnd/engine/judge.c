@@ -175,6 +175,15 @@ static void judge_quiet(const struct judge_input *in, struct judgement *out)
 	}
 }
 
+static void judge_rivals(const struct judge_input *in, struct judgement *out)
+{
+	char a[ENDPOINT_STRLEN], b[ENDPOINT_STRLEN];
+
+	judge(out, JUDGE_DEGRADED, "two hosts use the key of peer %.63s: %s and %s", in->name,
+		endpoint_format(&in->peer.rivals[0], a), endpoint_format(&in->peer.rivals[1], b));
+	advise(out, "give one of them a key of its own, or stop it");
+}
+
 /* There are keys, and they work. */
 static void judge_working(const struct judge_input *in, struct judgement *out)
 {
@@ -200,6 +209,8 @@ void judge_peer(const struct judge_input *in, struct judgement *out)
 		judge_lost(in, out);
 	else if (peer->handshake_attempts && age_s(in, peer->handshake_since) >= patience_s)
 		judge_unanswered(in, out);
+	else if (peer->rivals[0].addr.family != ADDR_NONE)
+		judge_rivals(in, out);
 	else if (peer->has_session)
 		judge_working(in, out);
 	else

@@ -54,6 +54,7 @@ struct judge_input {
 	struct peer_info peer;
 	const char *host;           /* endpoint as configured; may be empty */
 	const char *resolve_reason; /* why that is not resolved; empty when it is */
+	const char *name;           /* what to call the peer */
 	mono_t now;
 	struct wall wall; /* now on the wall clock, for the times of day in reasons */
 };

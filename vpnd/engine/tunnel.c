@@ -21,6 +21,7 @@
 enum {
 	ROAMS_PER_MINUTE = 20, /* lines; whoever can send our packets on causes them */
 	CLOCKS_PER_MINUTE = 2,
+	RIVALS_PER_MINUTE = 2,
 	BATCHES_AT_ONCE = 8, /* of one descriptor, before others have their turn */
 	SAVE_SHARE = 20, /* saving takes at most this part of the time, unless changes are rare */
 };
@@ -91,6 +92,17 @@ static void say_replayed(struct tunnel *tunnel, const struct peer *peer, const c
 			tunnel->name, label);
 }
 
+static void say_rivals(struct tunnel *tunnel, const struct peer *peer, const char *label)
+{
+	char a[ENDPOINT_STRLEN], b[ENDPOINT_STRLEN];
+	struct peer_info info;
+
+	peer_info(peer, &info, clock_mono());
+	log_warn_limited(&tunnel->rivals, clock_mono(),
+		"%s: two hosts use the key of peer %s: %s and %s", tunnel->name, label,
+		endpoint_format(&info.rivals[0], a), endpoint_format(&info.rivals[1], b));
+}
+
 static void on_event(void *arg, struct peer *peer, enum device_event event)
 {
 	struct tunnel *tunnel = arg;
@@ -119,6 +131,9 @@ static void on_event(void *arg, struct peer *peer, enum device_event event)
 		return;
 	case EVENT_REPLAYED:
 		say_replayed(tunnel, peer, label);
+		return;
+	case EVENT_RIVALS:
+		say_rivals(tunnel, peer, label);
 		return;
 	case EVENT_ROAMED:
 		peer_info(peer, &info, clock_mono());
@@ -269,6 +284,7 @@ int tunnel_new(struct engine *engine, uint32_t slot, const char *name, struct tu
 	tunnel->engine = engine;
 	tunnel->slot = slot;
 	tunnel->roaming = LOG_LIMIT_INIT(ROAMS_PER_MINUTE);
+	tunnel->rivals = LOG_LIMIT_INIT(RIVALS_PER_MINUTE);
 	tunnel->clocks = LOG_LIMIT_INIT(CLOCKS_PER_MINUTE);
 	strncpy(tunnel->name, name, sizeof(tunnel->name) - 1);
 	tunnel->device = device_new(&UPCALLS, tunnel);

@@ -62,6 +62,7 @@ struct tunnel {
 	char name[PRIVSEP_IFNAME];
 	struct watch_mark liveness;
 	struct log_limit roaming; /* lines about peers that move */
+	struct log_limit rivals;  /* and about peers that there are two of */
 	struct log_limit clocks;  /* and about peers whose clock is wrong */
 	struct device *device;
 	struct lane lane;

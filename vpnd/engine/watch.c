@@ -69,12 +69,14 @@ static void judge_one(
 	const struct tunnel *tunnel, const struct peer *peer, mono_t now, struct judgement *out)
 {
 	const struct tunnel_peer *known = peer_user(peer);
+	char room[TUNNEL_PEER_LABEL];
 	struct judge_input input = {
 		.tunnel = tunnel->name,
 		.up = tunnel->up,
 		.has_private_key = device_has_private_key(tunnel->device),
 		.verdicts = device_verdict_counts(tunnel->device),
 		.host = known->host,
+		.name = tunnel_peer_label(peer, room),
 		.resolve_reason = known->resolve_reason,
 		.now = now,
 		.wall = clock_wall(),

@@ -20,6 +20,7 @@
 #include "vpnd/proto/noise.h"
 #include "vpnd/proto/peer.h"
 #include "vpnd/proto/ratelimit.h"
+#include "vpnd/proto/rivals.h"
 #include "vpnd/proto/session.h"
 
 /* Deadlines of one peer; MONO_NEVER is a timer that is off. */
@@ -57,6 +58,7 @@ struct peer {
 	struct session *previous, *current, *next_session;
 
 	struct path path;
+	struct rivals rivals;
 	struct allowedips_owner allowed_ips;
 	struct stage stage;
 

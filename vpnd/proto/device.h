@@ -30,6 +30,7 @@ enum device_event {
 	EVENT_SESSION_EXPIRED,  /* all key material was wiped after 3 x REJECT_AFTER_TIME_S */
 	EVENT_ROAMED,           /* an authenticated packet came from another endpoint */
 	EVENT_INITIATION,       /* an initiation of theirs was taken */
+	EVENT_RIVALS,           /* two hosts use the peer's key: the handshakes come in turns */
 	EVENT_REPLAYED,         /* one was refused: its timestamp is not newer than the last */
 };
 

@@ -148,6 +148,14 @@ static void note_replay(struct peer *peer, mono_t now)
 	device_raise(peer, EVENT_REPLAYED);
 }
 
+/* The peer has proved that it has its key, now and from there. */
+static void note_place(struct peer *peer, const struct path *path, mono_t now)
+{
+	peer_heard(peer, path, now);
+	if (rivals_seen(&peer->rivals, &path->remote, now))
+		device_raise(peer, EVENT_RIVALS);
+}
+
 static enum packet_verdict take_initiation(
 	struct device *dev, const struct packet *packet, mono_t now)
 {
@@ -172,7 +180,7 @@ static enum packet_verdict take_initiation(
 		return verdict_of(result);
 	peer->initiation_taken = now;
 	peer->rx_bytes += packet->len;
-	peer_heard(peer, &packet->path, now);
+	note_place(peer, &packet->path, now);
 	device_raise(peer, EVENT_INITIATION);
 	respond(peer, now);
 	timers_authenticated_received(peer, now);
@@ -199,7 +207,7 @@ static enum packet_verdict take_response(
 	if (keypairs_begin(peer, true, now) < 0)
 		return PACKET_BAD_HANDSHAKE;
 	peer->rx_bytes += packet->len;
-	peer_heard(peer, &packet->path, now);
+	note_place(peer, &packet->path, now);
 	timers_authenticated_received(peer, now);
 	timers_handshake_complete(peer, now);
 	/* The responder may send only when it has heard something in the new session. */

@@ -149,4 +149,8 @@ void peer_info(const struct peer *peer, struct peer_info *out, mono_t now)
 		.tx_packets = peer->tx_packets,
 		.staged_dropped = peer->staged_dropped,
 	};
+	if (rivals_fight(&peer->rivals, now)) {
+		out->rivals[0] = peer->rivals.last;
+		out->rivals[1] = peer->rivals.other;
+	}
 }

@@ -58,6 +58,7 @@ struct peer_info {
 	mono_t last_received;            /* newest authenticated packet */
 	mono_t handshake_since;          /* first of the initiations that are still unanswered */
 	unsigned int handshake_attempts; /* initiations sent since then */
+	struct endpoint rivals[2];       /* two hosts use its key, from there; else ADDR_NONE */
 	int64_t label_s;      /* timestamp of their newest initiation, seconds since 1970;
 				 0: none */
 	mono_t replayed;      /* newest initiation that was refused for its timestamp */

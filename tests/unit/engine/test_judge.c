@@ -20,6 +20,7 @@ struct peer_case {
 	unsigned int unanswered_s; /* since the first of them */
 	unsigned int session_s;    /* age of the newest handshake; 0: none */
 	const char *host, *resolve_reason;
+	bool rivals;
 	unsigned int replays, replayed_s; /* refused initiations, and since when */
 	int ahead_s;                      /* their newest initiation, of our clock */
 	unsigned int bad_handshakes, bad_macs, strangers;
@@ -158,6 +159,13 @@ static const struct peer_case peer_cases[] = {
 		.state = JUDGE_DEGRADED,
 		.reason = "the peer's clock is 3601 s ahead of ours",
 		.advice = "compare both clocks"},
+	{.what = "two hosts with one key",
+		.has_session = true,
+		.session_s = 1,
+		.rivals = true,
+		.state = JUDGE_DEGRADED,
+		.reason = "two hosts use the key of peer noc-1: 192.0.2.1:7 and [::]:8",
+		.advice = "a key of its own"},
 	{.what = "a name that cannot be resolved",
 		.no_endpoint = true,
 		.host = "noc.example:51820",
@@ -223,6 +231,7 @@ static void judge_case(const struct peer_case *c, struct judgement *out)
 		.verdicts = verdicts,
 		.host = c->host ? c->host : "",
 		.resolve_reason = c->resolve_reason ? c->resolve_reason : "",
+		.name = "noc-1",
 		.now = ago(0),
 		.wall = {WALL_S, 0},
 		.peer =
@@ -239,6 +248,11 @@ static void judge_case(const struct peer_case *c, struct judgement *out)
 			},
 	};
 
+	if (c->rivals) {
+		input.peer.rivals[0] =
+			(struct endpoint){{.family = ADDR_V4, .bytes = {192, 0, 2, 1}}, .port = 7};
+		input.peer.rivals[1] = (struct endpoint){{.family = ADDR_V6}, .port = 8};
+	}
 	judge_peer(&input, out);
 }
 
