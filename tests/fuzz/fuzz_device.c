@@ -36,6 +36,7 @@ struct datagram {
 struct host {
 	int number;
 	struct device *device;
+	struct guard *guard;
 	struct endpoint endpoint;
 	uint64_t label;
 	uint8_t private_key[KEY_LEN], public_key[KEY_LEN];
@@ -455,7 +456,8 @@ static void make_host(int number)
 	};
 	random_bytes(host, host->private_key, KEY_LEN);
 	crypto_dh_public(host->public_key, host->private_key);
-	host->device = device_new(&UPCALLS, host);
+	host->guard = guard_new(host->public_key);
+	host->device = device_new(&UPCALLS, host, host->guard);
 	must(host->device != NULL);
 	device_set_private_key(host->device, host->private_key, w.now);
 }
@@ -488,7 +490,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_device(w.hosts[0].device);
 		check_device(w.hosts[1].device);
 	}
-	device_free(w.hosts[0].device);
-	device_free(w.hosts[1].device);
+	for (int i = 0; i < 2; i++) {
+		device_free(w.hosts[i].device);
+		guard_free(w.hosts[i].guard);
+	}
 	return 0;
 }

@@ -86,8 +86,13 @@ static void transmit(struct world_host *from, const void *bytes, size_t len)
 
 static void send(void *arg, const struct path *path, const void *bytes, size_t len)
 {
-	(void)path;
-	transmit(arg, bytes, len);
+	struct world_host *from = arg;
+	const struct world_host *to = &from->world->hosts[!from->number];
+
+	if (addr_equal(&path->remote.addr, &to->endpoint.addr))
+		transmit(from, bytes, len);
+	else
+		from->sent[*(const uint8_t *)bytes]++; /* there is nobody else */
 }
 
 static const struct device_upcalls UPCALLS = {
@@ -111,14 +116,18 @@ static void make_identity(struct world_host *host)
 static void bring_up(struct world *w, int number)
 {
 	struct world_host *host = &w->hosts[number], *other = &w->hosts[!number];
+	uint8_t seed[16];
 	struct prefix inner = {
 		.addr = {.family = ADDR_V4, .bytes = {10, (uint8_t)!number, 0, 0}},
 		.len = 16,
 	};
 
-	host->device = device_new(&UPCALLS, host);
+	random_bytes(host, seed, sizeof(seed));
+	host->guard = guard_new(seed);
+	host->device = device_new(&UPCALLS, host, host->guard);
 	device_set_private_key(host->device, host->private_key, w->now);
-	if (!host->device || device_peer_add(host->device, other->public_key, &host->peer) ||
+	if (!host->guard || !host->device ||
+		device_peer_add(host->device, other->public_key, &host->peer) ||
 		peer_allow(host->peer, &inner))
 		abort();
 	peer_set_endpoint(host->peer, &other->endpoint);
@@ -149,16 +158,22 @@ struct world *world_new(uint64_t seed, bool preshared)
 	return w;
 }
 
+static void take_down(struct world_host *host)
+{
+	device_free(host->device);
+	guard_free(host->guard);
+}
+
 void world_free(struct world *w)
 {
-	device_free(w->hosts[0].device);
-	device_free(w->hosts[1].device);
+	for (int i = 0; i < 2; i++)
+		take_down(&w->hosts[i]);
 	free(w);
 }
 
 void world_restart(struct world *w, int host)
 {
-	device_free(w->hosts[host].device);
+	take_down(&w->hosts[host]);
 	bring_up(w, host);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/mono.h"
 #include "vpnd/proto/device.h"
+#include "vpnd/proto/guard.h"
 #include "vpnd/proto/peer.h"
 
 enum { WORLD_IN_FLIGHT = 4096, WORLD_DATAGRAM = 2048, WORLD_MTU = 1420 };
@@ -34,6 +35,7 @@ struct world_datagram {
 struct world_host {
 	struct world *world;
 	int number; /* 0 or 1 */
+	struct guard *guard;
 	struct device *device;
 	struct peer *peer;        /* the other one */
 	struct endpoint endpoint; /* where it sends from */

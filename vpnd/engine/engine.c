@@ -16,6 +16,7 @@
 #include "vpnd/engine/confine.h"
 #include "vpnd/engine/intake.h"
 #include "vpnd/engine/watch.h"
+#include "vpnd/proto/guard.h"
 
 /* The monitor is trusted to live by privsep.h; if it does not, nothing sensible can go on. */
 static void fail(struct engine *engine, const char *what, int error)
@@ -350,10 +351,15 @@ static void on_closed(void *arg, int error)
 
 static int set_up(struct engine *engine, int channel_fd)
 {
+	uint8_t seed[16];
 	int r;
 
 	if (sodium_init() < 0)
 		return -ENOSYS;
+	randombytes_buf(seed, sizeof(seed));
+	engine->guard = guard_new(seed);
+	if (!engine->guard)
+		return -ENOMEM;
 	r = batch_init(&engine->batch);
 	if (r < 0)
 		return r;
@@ -378,6 +384,7 @@ static void tear_down(struct engine *engine)
 	batch_done(&engine->batch);
 	free(engine->routes.all);
 	labels_done(&engine->labels);
+	guard_free(engine->guard);
 }
 
 int engine_main(int channel_fd)

@@ -15,6 +15,7 @@
 
 struct channel;
 struct control_server;
+struct guard;
 
 /* Routes as the monitor told them, in the order of the config, for status. */
 struct engine_routes {
@@ -30,7 +31,8 @@ struct engine {
 	struct privsep_start start;
 	struct batch batch; /* shared by all lanes, which run one after another */
 	struct tunnel *tunnels[PRIVSEP_TUNNELS]; /* by slot; NULL: free */
-	struct labels labels;                    /* of the initiations of all tunnels */
+	struct guard *guard;  /* of the time that handshakes of all tunnels take */
+	struct labels labels; /* of the initiations of all tunnels */
 	struct engine_routes routes;
 	struct control_server *control; /* NULL when there is no control socket */
 	struct watch *watch;            /* liveness of all tunnels */

@@ -287,7 +287,7 @@ int tunnel_new(struct engine *engine, uint32_t slot, const char *name, struct tu
 	tunnel->rivals = LOG_LIMIT_INIT(RIVALS_PER_MINUTE);
 	tunnel->clocks = LOG_LIMIT_INIT(CLOCKS_PER_MINUTE);
 	strncpy(tunnel->name, name, sizeof(tunnel->name) - 1);
-	tunnel->device = device_new(&UPCALLS, tunnel);
+	tunnel->device = device_new(&UPCALLS, tunnel, engine->guard);
 	lane_init(&tunnel->lane, tunnel->device, &engine->batch);
 	r = tunnel->device ? add_timers(tunnel) : -ENOMEM;
 	if (r < 0) {

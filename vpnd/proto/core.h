@@ -16,10 +16,10 @@
 #include "vpnd/proto/cookie.h"
 #include "vpnd/proto/deadline.h"
 #include "vpnd/proto/device.h"
+#include "vpnd/proto/guard.h"
 #include "vpnd/proto/index.h"
 #include "vpnd/proto/noise.h"
 #include "vpnd/proto/peer.h"
-#include "vpnd/proto/ratelimit.h"
 #include "vpnd/proto/rivals.h"
 #include "vpnd/proto/session.h"
 
@@ -86,16 +86,13 @@ struct device {
 	size_t mtu; /* bytes, of the newest sealed batch */
 	struct noise_identity identity;
 	struct cookie_checker checker;
-	struct ratelimit *ratelimit;
+	struct guard *guard;
 	struct index_table indices;
 	struct allowedips *allowed_ips;
 	struct peer *first;  /* list */
 	struct peer *by_key; /* hash */
 	size_t peer_count;
 	struct deadline_heap deadlines;
-	mono_t load_window; /* handshake messages are counted from here on */
-	unsigned int load_count;
-	mono_t loaded_until;
 	uint64_t verdicts[PACKET_VERDICTS];
 };
 
@@ -122,8 +119,6 @@ void handshake_initiate(struct peer *peer, bool retry, mono_t now);
 /* Take a message of type 1, 2 or 3. */
 enum packet_verdict handshake_take(
 	struct device *dev, const struct packet *packet, bool loaded, mono_t now);
-/* Count `count` handshake messages more, and say whether we are under load. */
-bool handshake_load(struct device *dev, size_t count, mono_t now);
 /* End the handshake under way. */
 void handshake_forget(struct peer *peer);
 

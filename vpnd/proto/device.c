@@ -22,19 +22,17 @@ void device_raise(struct peer *peer, enum device_event event)
 	peer->device->upcalls->event(peer->device->arg, peer, event);
 }
 
-struct device *device_new(const struct device_upcalls *upcalls, void *arg)
+struct device *device_new(const struct device_upcalls *upcalls, void *arg, struct guard *guard)
 {
 	struct device *dev = calloc(1, sizeof(*dev));
-	uint8_t seed[16];
 
 	if (!dev)
 		return NULL;
 	dev->upcalls = upcalls;
 	dev->arg = arg;
-	upcalls->random(arg, seed, sizeof(seed));
-	dev->ratelimit = ratelimit_new(seed);
+	dev->guard = guard;
 	dev->allowed_ips = allowedips_new();
-	if (!dev->ratelimit || !dev->allowed_ips) {
+	if (!dev->allowed_ips) {
 		device_free(dev);
 		return NULL;
 	}
@@ -48,7 +46,6 @@ void device_free(struct device *dev)
 	while (dev->first)
 		device_peer_remove(dev, dev->first);
 	deadline_done(&dev->deadlines);
-	ratelimit_free(dev->ratelimit);
 	allowedips_free(dev->allowed_ips);
 	crypto_wipe(dev, sizeof(*dev));
 	free(dev);

@@ -19,6 +19,7 @@
 #include "vpnd/proto/packet.h"
 
 struct device;
+struct guard;
 struct peer;
 
 /* What happened to a peer, for logs, liveness and those who wait. */
@@ -44,9 +45,11 @@ struct device_upcalls {
 	void (*event)(void *arg, struct peer *peer, enum device_event event);
 };
 
-/* The upcalls and `arg` must outlive the device. NULL when memory is short. The device starts down.
+/*
+ * The upcalls, `arg` and the guard (vpnd/proto/guard.h), which devices share, must outlive the
+ * device. NULL when memory is short. The device starts down.
  */
-struct device *device_new(const struct device_upcalls *upcalls, void *arg);
+struct device *device_new(const struct device_upcalls *upcalls, void *arg, struct guard *guard);
 void device_free(struct device *dev);
 
 /* Up: timers run and packets pass. Going down forgets all sessions and staged packets. */

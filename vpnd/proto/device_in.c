@@ -123,7 +123,7 @@ static size_t count_handshakes(const struct packet *packets, size_t count)
 
 void device_open_batch(struct device *dev, struct packet *packets, size_t count, mono_t now)
 {
-	bool loaded = handshake_load(dev, count_handshakes(packets, count), now);
+	bool loaded = guard_loaded(dev->guard, count_handshakes(packets, count), now);
 
 	for (size_t i = 0; i < count; i++) {
 		packets[i].verdict = dev->up ? take(dev, &packets[i], loaded, now) : PACKET_DOWN;

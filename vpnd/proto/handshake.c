@@ -9,12 +9,6 @@
 #include "vpnd/proto/crypto.h"
 #include "vpnd/proto/le.h"
 
-enum {
-	LOAD_WINDOW_MS = 100,
-	LOAD_MESSAGES = 100, /* in one window; more mean load: a tenth of one core's time */
-	LOAD_LASTS_S = 1,
-};
-
 /* A source as the cookies see it: address and port. */
 struct source {
 	uint8_t addr[16];
@@ -29,18 +23,6 @@ static struct source source_of(const struct path *path)
 
 	memcpy(source.addr, path->remote.addr.bytes, sizeof(source.addr));
 	return source;
-}
-
-bool handshake_load(struct device *dev, size_t count, mono_t now)
-{
-	if (!mono_before(now, mono_add_ms(dev->load_window, LOAD_WINDOW_MS))) {
-		dev->load_window = now;
-		dev->load_count = 0;
-	}
-	dev->load_count += (unsigned int)count;
-	if (dev->load_count > LOAD_MESSAGES)
-		dev->loaded_until = mono_add_s(now, LOAD_LASTS_S);
-	return mono_before(now, dev->loaded_until);
 }
 
 void handshake_forget(struct peer *peer)
@@ -264,9 +246,9 @@ enum packet_verdict handshake_take(
 		if (!loaded)
 			break;
 		reply_cookie(dev, packet, &source, now);
-		return PACKET_COOKIE;
+		return PACKET_NO_COOKIE;
 	case COOKIE_VALID_MAC2:
-		if (loaded && !ratelimit_allow(dev->ratelimit, &packet->path.remote.addr, now))
+		if (loaded && !guard_allow(dev->guard, &packet->path.remote.addr, now))
 			return PACKET_FLOODED;
 		break;
 	}

@@ -13,6 +13,7 @@ static const char *const VERDICTS[] = {
 	[PACKET_BAD_HANDSHAKE] = "bad_handshake",
 	[PACKET_UNKNOWN_PEER] = "unknown_peer",
 	[PACKET_REPLAYED] = "replayed",
+	[PACKET_NO_COOKIE] = "no_cookie",
 	[PACKET_FLOODED] = "flooded",
 	[PACKET_BAD_INDEX] = "bad_index",
 	[PACKET_EXPIRED] = "expired",

@@ -27,7 +27,7 @@ enum packet_verdict {
 	PACKET_FORWARD,   /* goes on: out to `path` when sealed, to the TUN when opened */
 	PACKET_STAGED,    /* kept until a handshake is done */
 	PACKET_HANDSHAKE, /* a valid handshake message, answered if it asks for that */
-	PACKET_COOKIE,    /* a valid cookie reply, or answered with one */
+	PACKET_COOKIE,    /* a valid cookie reply */
 	PACKET_KEEPALIVE, /* authenticated, and empty */
 	/* Dropped: whatever comes from the network wrong. */
 	PACKET_BAD_LENGTH,    /* too short, or of another length than its type has */
@@ -36,6 +36,7 @@ enum packet_verdict {
 	PACKET_BAD_HANDSHAKE, /* handshake message that does not authenticate */
 	PACKET_UNKNOWN_PEER,  /* initiation from a static key that is no peer's */
 	PACKET_REPLAYED,      /* counter or timestamp seen before, or too old */
+	PACKET_NO_COOKIE,     /* handshake message under load: answered with a cookie alone */
 	PACKET_FLOODED,       /* initiations faster than allowed, from this peer or this source */
 	PACKET_BAD_INDEX,     /* receiver index of no session or handshake */
 	PACKET_EXPIRED,       /* key past REJECT_AFTER_TIME or REJECT_AFTER_MESSAGES */

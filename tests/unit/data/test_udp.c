@@ -146,7 +146,7 @@ static void zeros(void *arg, void *out, size_t len)
 static void stale_local_address_is_given_up_and_nothing_is_lost(void **state)
 {
 	static const struct device_upcalls UPCALLS = {.send = no_upcall, .random = zeros};
-	struct device *dev = device_new(&UPCALLS, NULL);
+	struct device *dev = device_new(&UPCALLS, NULL, NULL);
 	struct pair pair = open_pair();
 	struct path gone = {
 		.remote = pair.theirs_v4, .local = {.family = ADDR_V4, .bytes = {203, 0, 113, 99}}};

@@ -19,6 +19,7 @@
 #include "vpnd/engine/engine.h"
 #include "vpnd/engine/tunnel.h"
 #include "vpnd/engine/uapi.h"
+#include "vpnd/proto/guard.h"
 
 #define RIG_KEY_A "087ec6e14bbed210e7215cdc73468dfa23f080a1bfb8665b2fd809bd99d28379"
 #define RIG_PUBLIC_A "f928d4f6c1b86c12f2562c10b07c555c5c57fd00f59e90c8d8d88767271cbf7c"
@@ -79,10 +80,13 @@ static inline int rig_connect(struct rig *rig)
 static inline struct rig *rig_new(void)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
+	static const uint8_t seed[16];
 	int fds[2];
 
 	assert_non_null(rig);
 	assert_true(sd_event_new(&rig->engine.event) >= 0);
+	rig->engine.guard = guard_new(seed);
+	assert_non_null(rig->engine.guard);
 	assert_int_equal(channel_pair(fds), 0);
 	rig->monitor = fds[1];
 	assert_int_equal(channel_new(fds[0], rig->engine.event, rig_ignore, rig_closed,
@@ -98,6 +102,8 @@ static inline struct rig *rig_new(void)
 static inline void rig_free(struct rig *rig)
 {
 	tunnel_free(rig->tunnel);
+	guard_free(rig->engine.guard);
+	labels_done(&rig->engine.labels);
 	channel_free(rig->engine.monitor);
 	sd_event_unref(rig->engine.event);
 	close(rig->monitor);
