@@ -60,6 +60,8 @@ static void fly(struct world_host *from, const uint8_t *bytes, size_t len)
 			d = &w->flight[i];
 	if (!d || len > sizeof(d->bytes))
 		abort();
+	if (d == &w->flight[w->flying])
+		w->flying++;
 	d->used = true;
 	d->to = !from->number;
 	d->len = len;
@@ -216,7 +218,9 @@ static struct world_datagram *next_arrival(struct world *w)
 {
 	struct world_datagram *first = NULL;
 
-	for (size_t i = 0; i < WORLD_IN_FLIGHT; i++)
+	while (w->flying && !w->flight[w->flying - 1].used)
+		w->flying--;
+	for (size_t i = 0; i < w->flying; i++)
 		if (w->flight[i].used && (!first || mono_before(w->flight[i].at, first->at)))
 			first = &w->flight[i];
 	return first;

@@ -54,6 +54,7 @@ struct world {
 	struct world_wire wire;
 	struct world_host hosts[2];
 	struct world_datagram flight[WORLD_IN_FLIGHT];
+	size_t flying; /* none is used from here on */
 	uint32_t sequence;
 };
 
