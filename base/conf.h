@@ -167,6 +167,18 @@ void conf_print(FILE *f, const struct conf_table *table, const void *values);
 /* List the keys: name, type, range, unit, default, help; groups indented below their key. */
 void conf_help(FILE *f, const struct conf_table *table);
 
+/* --- the types, for readers of other files ------------------------------------------------------
+ */
+
+/* True for what CONF_IFNAME takes. */
+bool conf_is_ifname(const char *text);
+
+/*
+ * Parse what CONF_HOSTPORT takes. Returns 0, and out->host is then the caller's to free; -EINVAL
+ * or -ENOMEM.
+ */
+int conf_parse_hostport(const char *text, struct conf_hostport *out);
+
 /* --- for hooks ------------------------------------------------------------------------------- */
 
 /* Report an error at a setting, or at a place noted in a CONF_WHERE field. */

@@ -7,21 +7,27 @@
 
 #include "base/conf_ctx.h"
 
-int conf_net_ifname(
-	struct conf_ctx *ctx, const struct conf_row *row, const config_setting_t *at, void *dst)
+bool conf_is_ifname(const char *text)
 {
 	static const char valid[] = "abcdefghijklmnopqrstuvwxyz"
 				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_=+.-";
+	size_t len = strlen(text);
+
+	return len > 0 && len < IFNAMSIZ && strspn(text, valid) == len && *text != '-' &&
+	       strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+}
+
+int conf_net_ifname(
+	struct conf_ctx *ctx, const struct conf_row *row, const config_setting_t *at, void *dst)
+{
 	const char *text = conf_type_string(ctx, row, at);
-	size_t len = text ? strlen(text) : 0;
 
 	if (!text)
 		return -EINVAL;
-	if (len == 0 || len >= IFNAMSIZ || strspn(text, valid) != len || *text == '-' ||
-		strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
+	if (!conf_is_ifname(text))
 		return conf_type_refuse(
 			ctx, at, text, "an interface name: 1 to 15 of A-Z a-z 0-9 _ = + . -");
-	memcpy(dst, text, len + 1);
+	memcpy(dst, text, strlen(text) + 1);
 	return 0;
 }
 
@@ -132,26 +138,35 @@ static int parse_hostport(
 	return 0;
 }
 
+int conf_parse_hostport(const char *text, struct conf_hostport *out)
+{
+	struct conf_hostport parsed = {0};
+	const char *host;
+	size_t len;
+	int r = parse_hostport(text, &parsed, &host, &len);
+
+	if (r < 0)
+		return r;
+	parsed.host = strndup(host, len);
+	if (!parsed.host)
+		return -ENOMEM;
+	*out = parsed;
+	return 0;
+}
+
 int conf_net_hostport(
 	struct conf_ctx *ctx, const struct conf_row *row, const config_setting_t *at, void *dst)
 {
-	const char *text = conf_type_string(ctx, row, at), *host;
-	struct conf_hostport parsed = {0};
-	size_t len;
+	const char *text = conf_type_string(ctx, row, at);
+	int r = text ? conf_parse_hostport(text, dst) : -EINVAL;
 
-	if (!text)
-		return -EINVAL;
-	if (parse_hostport(text, &parsed, &host, &len) < 0)
-		return conf_type_refuse(ctx, at, text,
-			"a host and port like \"192.0.2.1:51820\", \"[2001:db8::1]:51820\" or "
-			"\"vpn.example.net:51820\"");
-	parsed.host = strndup(host, len);
-	if (!parsed.host) {
+	if (r == -ENOMEM)
 		ctx->out_of_memory = true;
-		return -ENOMEM;
-	}
-	*(struct conf_hostport *)dst = parsed;
-	return 0;
+	if (!text || r != -EINVAL)
+		return r;
+	return conf_type_refuse(ctx, at, text,
+		"a host and port like \"192.0.2.1:51820\", \"[2001:db8::1]:51820\" or "
+		"\"vpn.example.net:51820\"");
 }
 
 void conf_net_free_hostport(const struct conf_row *row, void *dst)

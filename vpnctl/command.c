@@ -20,6 +20,8 @@ const struct command command_rows[] = {
 	{"genpsk", "", 0, 0, 0, keys_genpsk, "print a new preshared key"},
 	{"key ensure", "FILE", 1, 1, COMMAND_JSON, keys_ensure,
 		"make FILE a private key unless it is one, print its public key"},
+	{"import", "FILE", 1, 1, COMMAND_IMPORT, import_run,
+		"turn a wg-quick file into a vpnd.conf and key files"},
 	{"completion", "bash", 1, 1, 0, help_completion, "print a script that completes commands"},
 };
 const size_t command_n_rows = sizeof(command_rows) / sizeof(command_rows[0]);
@@ -31,6 +33,9 @@ const struct command_option command_options[] = {
 	{"watch", NULL, COMMAND_WATCH, "print anew every second, with traffic as rates"},
 	{"for", "WHAT", COMMAND_FOR, "tunnel=NAME, prefix=PREFIX or nat"},
 	{"timeout", "SECONDS", COMMAND_TIMEOUT, "give up after this time (30)"},
+	{"name", "NAME", COMMAND_IMPORT, "what to call the tunnel (as FILE is called)"},
+	{"output", "FILE", COMMAND_IMPORT, "write the config there, and the key files"},
+	{"keys", "DIR", COMMAND_IMPORT, "write the key files there (/etc/gatehouse/keys)"},
 	{"run-dir", "DIR", COMMAND_COMMON, "where the daemons' sockets are (" ARGS_RUN_DIR ")"},
 	{"help", NULL, COMMAND_COMMON, "explain the command"},
 	{"version", NULL, COMMAND_COMMON, "print the version"},

@@ -17,6 +17,7 @@ enum command_flag {
 	COMMAND_WATCH = 1 << 1,
 	COMMAND_FOR = 1 << 2,
 	COMMAND_TIMEOUT = 1 << 3,
+	COMMAND_IMPORT = 1 << 4,
 };
 
 struct command {
@@ -54,6 +55,7 @@ int keys_genkey(const struct invocation *inv);
 int keys_pubkey(const struct invocation *inv);
 int keys_genpsk(const struct invocation *inv);
 int keys_ensure(const struct invocation *inv);
+int import_run(const struct invocation *inv);
 int help_completion(const struct invocation *inv);
 
 #endif

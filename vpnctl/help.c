@@ -89,7 +89,7 @@ int help_completion(const struct invocation *inv)
 	for (size_t i = 0; i < command_n_rows; i++)
 		printf("%.*s ", (int)strcspn(command_rows[i].words, " "), command_rows[i].words);
 	puts("\" ;;\n\tesac\n"
-	     "\tcase \"$line\" in *\"--run-dir \"|\"key ensure \"*) files=-f ;; esac\n"
+	     "\tcase \"$line\" in *\"--run-dir \"|\"key ensure \"*|\"import \"*) files=-f ;; esac\n"
 	     "\tCOMPREPLY=($(compgen $files -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
 	     "}\n"
 	     "complete -o filenames -F _vpnctl vpnctl");

@@ -78,6 +78,12 @@ static int take_flag(struct invocation *inv, const char *name, const char *argum
 		inv->wait_for = argument;
 	else if (!strcmp(name, "run-dir"))
 		inv->run_dir = argument;
+	else if (!strcmp(name, "name"))
+		inv->name = argument;
+	else if (!strcmp(name, "output"))
+		inv->output = argument;
+	else if (!strcmp(name, "keys"))
+		inv->keys = argument;
 	else
 		return parse_timeout(argument, &inv->timeout_s, err);
 	return 0;

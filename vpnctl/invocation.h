@@ -16,7 +16,8 @@
 struct invocation {
 	const struct command *command; /* NULL only with help or version */
 	const char *run_dir;
-	const char *wait_for; /* --for; NULL if not given */
+	const char *wait_for; /* --for; NULL if not given, as the next three */
+	const char *name, *output, *keys;
 	int timeout_s;
 	bool json, watch, help, version;
 	char *const *arguments; /* NULL at the end */

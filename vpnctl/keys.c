@@ -19,6 +19,7 @@
 #include "base/keyfile.h"
 #include "vpnctl/exit.h"
 #include "vpnctl/invocation.h"
+#include "vpnctl/newfile.h"
 
 #define ERROR_LEN 512
 
@@ -40,24 +41,10 @@ static int failed(const char *reason)
 	return EXIT_FAILED;
 }
 
-static int write_all(int fd, const char *text, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			text += n;
-			len -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
 /* --- new keys -----------------------------------------------------------------------------------
  */
 
+/* The key, and its line of text. */
 static int generate(struct secret *secret, bool is_private)
 {
 	if (sodium_init() < 0)
@@ -66,13 +53,8 @@ static int generate(struct secret *secret, bool is_private)
 	if (is_private)
 		key_clamp(secret->key);
 	key_to_base64(secret->key, secret->text);
-	return 0;
-}
-
-static int write_secret(int fd, struct secret *secret)
-{
 	secret->text[KEY_BASE64_LEN] = '\n';
-	return write_all(fd, secret->text, KEY_BASE64_LEN + 1);
+	return 0;
 }
 
 static void warn_of_readers(void)
@@ -92,7 +74,7 @@ static int print_new(bool is_private)
 	warn_of_readers();
 	if (generate(&secret, is_private) < 0)
 		return failed("no source of random numbers");
-	int r = write_secret(STDOUT_FILENO, &secret);
+	int r = newfile_write(STDOUT_FILENO, secret.text, KEY_BASE64_LEN + 1);
 	if (r < 0) {
 		fprintf(stderr, "vpnctl: cannot write the key: %s\n", strerror(-r));
 		return EXIT_OUTPUT;
@@ -167,50 +149,13 @@ int keys_pubkey(const struct invocation *inv)
 /* --- key ensure ---------------------------------------------------------------------------------
  */
 
-/* What was renamed must also be found after a power cut: the peer may know the public key by then.
- */
-static int sync_directory_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	_cleanup_free_ char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	_cleanup_close_ int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-
-	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
-static int fill(int fd)
+/* -EEXIST if somebody else just did. */
+static int create(const char *path)
 {
 	_wiped_ struct secret secret = {0};
 	int r = generate(&secret, true);
 
-	if (r == 0)
-		r = write_secret(fd, &secret);
-	if (r == 0 && fsync(fd) < 0)
-		r = -errno;
-	return r;
-}
-
-/* Make a key file that is there whole or not at all. -EEXIST if somebody else just did. */
-static int create(const char *path)
-{
-	_cleanup_free_ char *temporary = NULL;
-	int r;
-
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
-		temporary = NULL;
-		return -ENOMEM;
-	}
-	_cleanup_close_ int fd = mkostemp(temporary, O_CLOEXEC); /* with mode 0600 */
-	if (fd < 0)
-		return -errno;
-	r = fill(fd);
-	if (r == 0 && renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
-		r = -errno;
-	if (r < 0) {
-		unlink(temporary);
-		return r;
-	}
-	return sync_directory_of(path);
+	return r < 0 ? r : newfile_create(path, 0600, secret.text, KEY_BASE64_LEN + 1);
 }
 
 static int open_or_create(const char *path, int *fd, bool *created, char err[static ERROR_LEN])
