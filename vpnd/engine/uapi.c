@@ -58,12 +58,15 @@ struct uapi_server {
 	sd_event_source *io;
 	struct client *clients; /* newest first */
 	size_t client_count;
-	struct client *turn; /* NULL: nobody has it */
-	enum step step;      /* the next one of that client */
+	sd_event_source *retry; /* when the house was full: look again then */
+	struct client *turn;    /* NULL: nobody has it */
+	enum step step;         /* the next one of that client */
 };
 
 static void drop(struct client *client)
 {
+	/* There is room again for who waits. */
+	sd_event_source_set_enabled(client->server->io, SD_EVENT_ON);
 	*client->back = client->next;
 	if (client->next)
 		client->next->back = client->back;
@@ -291,22 +294,43 @@ static struct client *idlest(const struct uapi_server *server)
 	return found;
 }
 
-static int make_room(struct uapi_server *server)
+/*
+ * True if one more client finds a place, if need be that of one who has been idle. Else whoever
+ * comes next waits in the socket's queue until somebody goes or has been idle for long enough.
+ */
+static bool has_room(struct uapi_server *server)
 {
-	struct client *client = idlest(server);
+	uint64_t wait_us = UAPI_PATIENCE_MS * 1000, idle_us = 0;
+	struct client *client;
 
 	if (server->client_count < UAPI_CLIENTS_MAX)
-		return 0;
-	if (!client)
-		return -EBUSY;
-	drop(client);
+		return true;
+	client = idlest(server);
+	if (client)
+		idle_us = mono_elapsed_us(client->progress, clock_mono());
+	if (idle_us >= wait_us) {
+		drop(client);
+		return true;
+	}
+	sd_event_source_set_enabled(server->io, SD_EVENT_OFF);
+	sd_event_source_set_time_relative(server->retry, wait_us - idle_us);
+	sd_event_source_set_enabled(server->retry, SD_EVENT_ONESHOT);
+	return false;
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct uapi_server *server = arg;
+
+	(void)source, (void)usec;
+	sd_event_source_set_enabled(server->io, SD_EVENT_ON);
 	return 0;
 }
 
 /* Owns `fd` if it succeeds. */
 static int welcome(struct uapi_server *server, int fd)
 {
-	struct client *client = make_room(server) == 0 ? calloc(1, sizeof(*client)) : NULL;
+	struct client *client = calloc(1, sizeof(*client));
 	int r;
 
 	if (!client)
@@ -332,10 +356,13 @@ static int welcome(struct uapi_server *server, int fd)
 
 static int on_connection(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
-	_cleanup_close_ int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	_cleanup_close_ int client = -1;
 
 	(void)source;
 	(void)events;
+	if (!has_room(arg))
+		return 0;
+	client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (client < 0)
 		log_debug("uapi: accept: %m");
 	else if (welcome(arg, client) == 0)
@@ -356,6 +383,11 @@ int uapi_server_new(struct tunnel *tunnel, int listen_fd, struct uapi_server **o
 		tunnel->engine->event, &server->io, listen_fd, EPOLLIN, on_connection, server);
 	if (r >= 0)
 		r = sd_event_source_set_ratelimit(server->io, ACCEPT_INTERVAL_US, ACCEPT_BURST);
+	if (r >= 0)
+		r = sd_event_add_time(tunnel->engine->event, &server->retry, CLOCK_MONOTONIC, 0, 0,
+			on_retry, server);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(server->retry, SD_EVENT_OFF);
 	if (r < 0) {
 		server->fd = -1; /* stays the caller's */
 		uapi_server_free(server);
@@ -382,6 +414,7 @@ void uapi_server_free(struct uapi_server *server)
 		server->tunnel->mark.done = forget;
 	while (server->clients)
 		drop(server->clients);
+	sd_event_source_disable_unref(server->retry);
 	sd_event_source_disable_unref(server->io);
 	cleanup_close(&server->fd);
 	free(server);

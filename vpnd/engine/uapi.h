@@ -15,7 +15,10 @@
 struct tunnel;
 struct uapi_server;
 
-#define UAPI_CLIENTS_MAX 16 /* one more, and who made no progress for longest is dropped */
+/* At once. One more waits until another goes, or takes the place of one who was idle for so long.
+ */
+#define UAPI_CLIENTS_MAX 16
+#define UAPI_PATIENCE_MS 250
 
 /*
  * Serve `tunnel` on a listening Unix stream socket. Owns `listen_fd` if it succeeds. Returns 0 or

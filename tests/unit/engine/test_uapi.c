@@ -351,7 +351,7 @@ static void the_idlest_client_makes_room_for_a_new_one(void **state)
 
 	for (int i = 0; i <= UAPI_CLIENTS_MAX; i++) {
 		if (i == UAPI_CLIENTS_MAX) {
-			usleep(2000);
+			usleep(1000 * UAPI_PATIENCE_MS);
 			rig_send(rig, fds[0], "get=1\n"); /* a part is progress, too */
 		}
 		fds[i] = rig_connect(rig);
@@ -363,6 +363,27 @@ static void the_idlest_client_makes_room_for_a_new_one(void **state)
 		free(got);
 		close(fds[i]);
 	}
+}
+
+static void who_finds_no_place_waits_and_pushes_nobody_out(void **state)
+{
+	struct rig *rig = *state;
+	int fds[UAPI_CLIENTS_MAX + 1];
+	bool ended = false;
+	char *got;
+
+	for (int i = 0; i <= UAPI_CLIENTS_MAX; i++)
+		fds[i] = rig_connect(rig);
+	rig_send(rig, fds[UAPI_CLIENTS_MAX], "get=1\n\n");
+	free(rig_receive(rig, fds[0], &ended));
+	assert_false(ended);
+	close(fds[1]); /* a place */
+	got = rig_receive(rig, fds[UAPI_CLIENTS_MAX], &ended);
+	assert_string_equal(got, "listen_port=4000\nerrno=0\n\n");
+	free(got);
+	for (int i = 0; i <= UAPI_CLIENTS_MAX; i++)
+		if (i != 1)
+			close(fds[i]);
 }
 
 static void a_client_that_leaves_in_the_middle_changes_nothing(void **state)
@@ -400,6 +421,7 @@ int main(void)
 		TEST(a_tunnel_may_end_while_clients_wait_in_line),
 		TEST(a_slow_reader_of_a_huge_answer_holds_up_nobody),
 		TEST(the_idlest_client_makes_room_for_a_new_one),
+		TEST(who_finds_no_place_waits_and_pushes_nobody_out),
 		TEST(a_client_that_leaves_in_the_middle_changes_nothing),
 	};
 
