@@ -107,8 +107,9 @@ static void fly(struct host *from, const void *bytes, size_t len)
 	memcpy(d->bytes, bytes, len);
 }
 
-static void send(void *arg, const struct path *path, const void *bytes, size_t len)
+static void send(void *arg, const struct path *path, uint8_t class, const void *bytes, size_t len)
 {
+	(void)class;
 	must(path->remote.addr.family != ADDR_NONE ||
 		((const uint8_t *)bytes)[0] == MESSAGE_COOKIE);
 	fly(arg, bytes, len);

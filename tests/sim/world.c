@@ -86,11 +86,12 @@ static void transmit(struct world_host *from, const void *bytes, size_t len)
 		fly(from, bytes, len);
 }
 
-static void send(void *arg, const struct path *path, const void *bytes, size_t len)
+static void send(void *arg, const struct path *path, uint8_t class, const void *bytes, size_t len)
 {
 	struct world_host *from = arg;
 	const struct world_host *to = &from->world->hosts[!from->number];
 
+	(void)class;
 	if (addr_equal(&path->remote.addr, &to->endpoint.addr))
 		transmit(from, bytes, len);
 	else

@@ -67,7 +67,8 @@ int lane_in(struct lane *lane, enum addr_family family, mono_t now)
 	return n;
 }
 
-void lane_send(struct lane *lane, const struct path *path, const void *bytes, size_t len)
+void lane_send(
+	struct lane *lane, const struct path *path, uint8_t class, const void *bytes, size_t len)
 {
-	udp_send(&lane->udp, path, bytes, len, &lane->udp_errors);
+	udp_send(&lane->udp, path, class, bytes, len, &lane->udp_errors);
 }

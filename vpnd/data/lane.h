@@ -37,6 +37,7 @@ int lane_out(struct lane *lane, mono_t now);
 int lane_in(struct lane *lane, enum addr_family family, mono_t now);
 
 /* Send one datagram that the core made. */
-void lane_send(struct lane *lane, const struct path *path, const void *bytes, size_t len);
+void lane_send(
+	struct lane *lane, const struct path *path, uint8_t class, const void *bytes, size_t len);
 
 #endif

@@ -8,9 +8,10 @@
 #include "base/sockaddr.h"
 #include "vpnd/proto/peer.h"
 
-/* Ancillary data with room for either family's packet info, and for what we do not ask for. */
+/* Ancillary data with room for either family's packet info and class, and some not asked for. */
 struct control {
-	_Alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 64];
+	_Alignas(struct cmsghdr) uint8_t
+		bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + 64];
 };
 
 /* One datagram as the kernel wants it described; lives as long as its msghdr is used. */
@@ -20,30 +21,39 @@ struct message {
 	struct iovec iov;
 };
 
-static void take_pktinfo(struct cmsghdr *cmsg, struct path *path)
+/* One thing that the kernel says about a received datagram; in which order is its affair. */
+static void take_control(struct cmsghdr *cmsg, struct packet *packet)
 {
 	if (cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_PKTINFO) {
 		struct in_pktinfo info;
 
 		memcpy(&info, CMSG_DATA(cmsg), sizeof(info));
-		sockaddr_from_in(&info.ipi_spec_dst, &path->local);
-		path->local_ifindex = (uint32_t)info.ipi_ifindex;
+		sockaddr_from_in(&info.ipi_spec_dst, &packet->path.local);
+		packet->path.local_ifindex = (uint32_t)info.ipi_ifindex;
 	} else if (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_PKTINFO) {
 		struct in6_pktinfo info;
 
 		memcpy(&info, CMSG_DATA(cmsg), sizeof(info));
-		sockaddr_from_in6(&info.ipi6_addr, &path->local);
-		path->local_ifindex = info.ipi6_ifindex;
+		sockaddr_from_in6(&info.ipi6_addr, &packet->path.local);
+		packet->path.local_ifindex = info.ipi6_ifindex;
+	} else if (cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_TOS) {
+		memcpy(&packet->class, CMSG_DATA(cmsg), sizeof(packet->class));
+	} else if (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_TCLASS) {
+		int class;
+
+		memcpy(&class, CMSG_DATA(cmsg), sizeof(class));
+		packet->class = (uint8_t) class;
 	}
 }
 
-/* Which way a received datagram came. */
-static void take_path(struct msghdr *hdr, const union sockaddr_any *name, struct path *path)
+/* Which way a received datagram came, and what happened to it. */
+static void take_path(struct msghdr *hdr, const union sockaddr_any *name, struct packet *packet)
 {
-	*path = (struct path){0};
-	sockaddr_to_endpoint(name, &path->remote);
+	packet->path = (struct path){0};
+	packet->class = 0;
+	sockaddr_to_endpoint(name, &packet->path.remote);
 	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(hdr); cmsg; cmsg = CMSG_NXTHDR(hdr, cmsg))
-		take_pktinfo(cmsg, path);
+		take_control(cmsg, packet);
 }
 
 static void describe_room(
@@ -78,7 +88,7 @@ int udp_receive(int fd, struct batch *batch)
 			continue;
 		packet->data = messages[i].iov.iov_base;
 		packet->len = hdrs[i].msg_len;
-		take_path(&hdrs[i].msg_hdr, &messages[i].name, &packet->path);
+		take_path(&hdrs[i].msg_hdr, &messages[i].name, packet);
 		batch->count++;
 	}
 	return (int)batch->count;
@@ -87,16 +97,28 @@ int udp_receive(int fd, struct batch *batch)
 static void add_control(struct msghdr *hdr, struct control *control, int level, int type,
 	const void *info, size_t len)
 {
-	struct cmsghdr *cmsg;
+	struct cmsghdr *cmsg = (struct cmsghdr *)(control->bytes + hdr->msg_controllen);
 
-	memset(control, 0, CMSG_SPACE(len));
-	hdr->msg_control = control;
-	hdr->msg_controllen = CMSG_SPACE(len);
-	cmsg = CMSG_FIRSTHDR(hdr);
+	memset(cmsg, 0, CMSG_SPACE(len));
 	cmsg->cmsg_level = level;
 	cmsg->cmsg_type = type;
 	cmsg->cmsg_len = CMSG_LEN(len);
 	memcpy(CMSG_DATA(cmsg), info, len);
+	hdr->msg_control = control;
+	hdr->msg_controllen += CMSG_SPACE(len);
+}
+
+static void give_class(
+	struct msghdr *hdr, struct control *control, const struct path *path, uint8_t class)
+{
+	const int value = class;
+
+	if (!class)
+		return; /* as the sockets are */
+	if (path->remote.addr.family == ADDR_V4)
+		add_control(hdr, control, IPPROTO_IP, IP_TOS, &value, sizeof(value));
+	else
+		add_control(hdr, control, IPPROTO_IPV6, IPV6_TCLASS, &value, sizeof(value));
 }
 
 static void give_pktinfo(struct msghdr *hdr, struct control *control, const struct path *path)
@@ -116,8 +138,21 @@ static void give_pktinfo(struct msghdr *hdr, struct control *control, const stru
 	}
 }
 
+/* Free the kernel to choose the local address. False if it already was. */
+static bool drop_pktinfo(struct msghdr *hdr)
+{
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(hdr); cmsg; cmsg = CMSG_NXTHDR(hdr, cmsg)) {
+		if (cmsg->cmsg_type != (cmsg->cmsg_level == IPPROTO_IP ? IP_PKTINFO : IPV6_PKTINFO))
+			continue;
+		hdr->msg_controllen = (size_t)((char *)cmsg - (char *)hdr->msg_control);
+		return true;
+	}
+	return false;
+}
+
+/* Packet info comes last, so that it can be dropped. */
 static void describe(struct message *message, struct msghdr *hdr, const struct path *path,
-	const struct iovec *bytes)
+	uint8_t class, const struct iovec *bytes)
 {
 	message->iov = *bytes;
 	*hdr = (struct msghdr){
@@ -126,6 +161,7 @@ static void describe(struct message *message, struct msghdr *hdr, const struct p
 		.msg_iov = &message->iov,
 		.msg_iovlen = 1,
 	};
+	give_class(hdr, &message->control, path, class);
 	give_pktinfo(hdr, &message->control, path);
 }
 
@@ -141,21 +177,18 @@ static void refuse(struct udp_errors *errors, int error)
 }
 
 /* True if the kernel may accept the datagram once it is free to choose the local address. */
-static bool local_is_stale(const struct msghdr *hdr, int error)
+static bool may_be_stale(int error)
 {
-	return hdr->msg_controllen &&
-	       (error == EINVAL || error == EADDRNOTAVAIL || error == ENETUNREACH ||
-		       error == EHOSTUNREACH || error == ENODEV || error == ENXIO);
+	return error == EINVAL || error == EADDRNOTAVAIL || error == ENETUNREACH ||
+	       error == EHOSTUNREACH || error == ENODEV || error == ENXIO;
 }
 
 /* Send what sendmmsg stopped at. True if it went without its local address. */
 static bool send_refused(int fd, struct msghdr *hdr, int error, struct udp_errors *errors)
 {
-	bool stale = local_is_stale(hdr, error);
+	bool stale = may_be_stale(error) && drop_pktinfo(hdr);
 
 	if (stale) {
-		hdr->msg_control = NULL;
-		hdr->msg_controllen = 0;
 		if (sendmsg(fd, hdr, MSG_DONTWAIT) >= 0)
 			return true;
 		error = errno;
@@ -164,8 +197,8 @@ static bool send_refused(int fd, struct msghdr *hdr, int error, struct udp_error
 	return stale;
 }
 
-void udp_send(const struct udp_sockets *sockets, const struct path *path, const void *bytes,
-	size_t len, struct udp_errors *errors)
+void udp_send(const struct udp_sockets *sockets, const struct path *path, uint8_t class,
+	const void *bytes, size_t len, struct udp_errors *errors)
 {
 	struct message message;
 	struct msghdr hdr;
@@ -174,7 +207,7 @@ void udp_send(const struct udp_sockets *sockets, const struct path *path, const 
 
 	memcpy(&iov.iov_base, &bytes,
 		sizeof(bytes)); /* sendmsg only reads what iov_base points to */
-	describe(&message, &hdr, path, &iov);
+	describe(&message, &hdr, path, class, &iov);
 	if (sendmsg(fd, &hdr, MSG_DONTWAIT) < 0)
 		send_refused(fd, &hdr, errno, errors);
 }
@@ -216,7 +249,7 @@ void udp_send_batch(
 			n = 0;
 		}
 		fd = socket_for(sockets, &packet->path);
-		describe(&messages[n], &hdrs[n].msg_hdr, &packet->path, &iov);
+		describe(&messages[n], &hdrs[n].msg_hdr, &packet->path, packet->class, &iov);
 		peers[n++] = packet->peer;
 	}
 	send_run(fd, hdrs, peers, n, errors);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Datagrams, a batch per system call. The sockets come from the monitor, non-blocking, bound, and
- * with packet info switched on, so that replies leave from the address that was spoken to.
+ * with packet info and traffic class switched on, so that replies leave from the address that was
+ * spoken to and congestion marks are known.
  */
 #ifndef VPND_DATA_UDP_H
 #define VPND_DATA_UDP_H
@@ -32,8 +33,8 @@ int udp_receive(int fd, struct batch *batch);
 void udp_send_batch(
 	const struct udp_sockets *sockets, struct batch *batch, struct udp_errors *errors);
 
-/* Send one datagram. */
-void udp_send(const struct udp_sockets *sockets, const struct path *path, const void *bytes,
-	size_t len, struct udp_errors *errors);
+/* Send one datagram of a traffic class. */
+void udp_send(const struct udp_sockets *sockets, const struct path *path, uint8_t class,
+	const void *bytes, size_t len, struct udp_errors *errors);
 
 #endif

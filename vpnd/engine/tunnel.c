@@ -30,11 +30,11 @@ static void save_soon(struct tunnel *tunnel);
 
 /* --- what the core asks for ------------------------------------------------------------------- */
 
-static void send(void *arg, const struct path *path, const void *bytes, size_t len)
+static void send(void *arg, const struct path *path, uint8_t class, const void *bytes, size_t len)
 {
 	struct tunnel *tunnel = arg;
 
-	lane_send(&tunnel->lane, path, bytes, len);
+	lane_send(&tunnel->lane, path, class, bytes, len);
 }
 
 static void random_bytes(void *arg, void *out, size_t len)

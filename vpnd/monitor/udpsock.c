@@ -37,11 +37,15 @@ static int set_options(int fd, int af)
 	enlarge_buffers(fd);
 	if (af == AF_INET) {
 		r = set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
+		if (r == 0)
+			r = set_int(fd, IPPROTO_IP, IP_RECVTOS, 1);
 		return r < 0 ? r : set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
 	}
 	r = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (r == 0)
 		r = set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+	if (r == 0)
+		r = set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
 	if (r == 0)
 		r = set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
 	return r;

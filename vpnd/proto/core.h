@@ -107,7 +107,7 @@ void peer_forget_sessions(struct peer *peer);
 /* An authenticated packet came this way. */
 void peer_heard(struct peer *peer, const struct path *path, mono_t now);
 /* Send what the core itself has sealed or made. */
-void peer_send(struct peer *peer, const void *bytes, size_t len);
+void peer_send(struct peer *peer, uint8_t class, const void *bytes, size_t len);
 
 /* --- handshake.c ---------------------------------------------------------------------------- */
 

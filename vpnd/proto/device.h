@@ -36,8 +36,9 @@ enum device_event {
 };
 
 struct device_upcalls {
-	/* Send one datagram. The bytes are the caller's again on return. */
-	void (*send)(void *arg, const struct path *path, const void *bytes, size_t len);
+	/* Send one datagram of a traffic class. The bytes are the caller's again on return. */
+	void (*send)(
+		void *arg, const struct path *path, uint8_t class, const void *bytes, size_t len);
 	/* Fill with random bytes. */
 	void (*random)(void *arg, void *out, size_t len);
 	/* Now as a TAI64N label, or one past all that this private key has used. */
@@ -71,7 +72,8 @@ void device_tick(struct device *dev, mono_t now);
 /*
  * Packets read from the TUN: seal in place each one whose peer has a session, stage those that
  * wait for a handshake (and start it). `mtu` bounds the padding. On PACKET_FORWARD data and len are
- * the datagram, path is where it goes. Order among packets of one peer is kept.
+ * the datagram, path is where it goes, class is its traffic class. Order among packets of one peer
+ * is kept.
  */
 void device_seal_batch(
 	struct device *dev, struct packet *packets, size_t count, size_t mtu, mono_t now);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "vpnd/proto/core.h"
+#include "vpnd/proto/ecn.h"
 #include "vpnd/proto/inner.h"
 #include "vpnd/proto/le.h"
 
@@ -55,6 +56,7 @@ static enum packet_verdict take_inner(
 		return PACKET_BAD_INNER;
 	if (inner_source_owner(dev->allowed_ips, packet->data) != &peer->allowed_ips)
 		return PACKET_BAD_SOURCE;
+	ecn_decapsulate(packet->class, packet->data);
 	peer->rx_packets++;
 	packet->len = len;
 	packet->peer = peer;

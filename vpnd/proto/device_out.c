@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Packets out: allowed IPs -> session -> seal in place, or stage and shake hands. */
 #include "vpnd/proto/core.h"
+#include "vpnd/proto/ecn.h"
 #include "vpnd/proto/inner.h"
 
 static struct peer *owner_peer(struct allowedips_owner *owner)
@@ -34,6 +35,7 @@ static enum packet_verdict seal(struct device *dev, struct packet *packet, mono_
 	if (!session_can_send(peer->current, now))
 		return stage(peer, packet, padded_len, now);
 
+	packet->class = ecn_encapsulate(packet->data);
 	session_seal(peer->current, &packet->data, &packet->len, padded_len);
 	packet->peer = peer;
 	packet->path = peer->path;

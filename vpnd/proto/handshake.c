@@ -7,6 +7,7 @@
 
 #include "vpnd/proto/core.h"
 #include "vpnd/proto/crypto.h"
+#include "vpnd/proto/ecn.h"
 #include "vpnd/proto/le.h"
 
 /* A source as the cookies see it: address and port. */
@@ -68,7 +69,7 @@ void handshake_initiate(struct peer *peer, bool retry, mono_t now)
 		if (!peer->unanswered++)
 			peer->unanswered_since = now;
 		timers_authenticated_sent(peer, now);
-		peer_send(peer, &msg, sizeof(msg));
+		peer_send(peer, HANDSHAKE_CLASS, &msg, sizeof(msg));
 		timers_handshake_initiated(peer, now);
 		device_raise(peer, EVENT_HANDSHAKE_SENT);
 	} else {
@@ -92,7 +93,7 @@ static void respond(struct peer *peer, mono_t now)
 		cookie_add_macs(&peer->cookie, &msg, sizeof(msg), now);
 		if (keypairs_begin(peer, false, now) == 0) {
 			timers_authenticated_sent(peer, now);
-			peer_send(peer, &msg, sizeof(msg));
+			peer_send(peer, HANDSHAKE_CLASS, &msg, sizeof(msg));
 		}
 	} else {
 		handshake_forget(peer);
@@ -228,7 +229,7 @@ static void reply_cookie(
 	cookie_create_reply(&dev->checker, &macs, source, sizeof(*source), le32_get(sender_index),
 		secret, nonce, now, &reply);
 	crypto_wipe(secret, sizeof(secret));
-	dev->upcalls->send(dev->arg, &packet->path, &reply, sizeof(reply));
+	dev->upcalls->send(dev->arg, &packet->path, 0, &reply, sizeof(reply));
 }
 
 enum packet_verdict handshake_take(

@@ -66,6 +66,7 @@ struct packet {
 	uint8_t *data;
 	size_t len; /* bytes */
 	struct path path;
+	uint8_t class;     /* traffic class (RFC 2474) of the datagram, as received or to be sent */
 	struct peer *peer; /* who sent it or will get it; set with PACKET_FORWARD */
 	enum packet_verdict verdict;
 };

@@ -48,10 +48,10 @@ void peer_heard(struct peer *peer, const struct path *path, mono_t now)
 		device_raise(peer, EVENT_ROAMED);
 }
 
-void peer_send(struct peer *peer, const void *bytes, size_t len)
+void peer_send(struct peer *peer, uint8_t class, const void *bytes, size_t len)
 {
 	peer->tx_bytes += len;
-	peer->device->upcalls->send(peer->device->arg, &peer->path, bytes, len);
+	peer->device->upcalls->send(peer->device->arg, &peer->path, class, bytes, len);
 }
 
 const uint8_t *peer_public_key(const struct peer *peer)

@@ -4,6 +4,7 @@
 
 #include "vpnd/proto/core.h"
 #include "vpnd/proto/crypto.h"
+#include "vpnd/proto/ecn.h"
 
 static struct staged *take_first(struct stage *stage)
 {
@@ -58,13 +59,15 @@ void stage_add(struct peer *peer, const uint8_t *data, size_t len, size_t padded
 
 static void send_sealed(struct peer *peer, uint8_t *data, size_t len, size_t padded_len, mono_t now)
 {
+	uint8_t class = padded_len ? ecn_encapsulate(data) : 0;
+
 	session_seal(peer->current, &data, &len, padded_len);
 	timers_authenticated_sent(peer, now);
 	if (padded_len) {
 		timers_data_sent(peer, now);
 		peer->tx_packets++;
 	}
-	peer_send(peer, data, len);
+	peer_send(peer, class, data, len);
 }
 
 void stage_send(struct peer *peer, bool keepalive, mono_t now)

@@ -36,11 +36,14 @@ static int open_socket(const char *text, struct endpoint *out)
 	any.port = 0;
 	fd = socket(sockaddr_family(any.addr.family), SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	assert_true(fd >= 0);
-	if (any.addr.family == ADDR_V6)
+	if (any.addr.family == ADDR_V6) {
 		assert_int_equal(
 			setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)), 0);
-	else
+		assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof(on)), 0);
+	} else {
 		assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)), 0);
+		assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_RECVTOS, &on, sizeof(on)), 0);
+	}
 	assert_int_equal(bind(fd, &name.sa, sockaddr_from_endpoint(&any, &name)), 0);
 	assert_int_equal(getsockname(fd, &name.sa, &len), 0);
 	assert_int_equal(sockaddr_to_endpoint(&name, out), 0);
@@ -118,12 +121,12 @@ static void replies_leave_from_the_address_that_was_spoken_to(void **state)
 	assert_int_equal(batch_init(&batch), 0);
 	pair.ours_v4.addr = (struct addr){.family = ADDR_V4, .bytes = {127, 9, 8, 7}};
 	spoken = (struct path){.remote = pair.ours_v4};
-	udp_send(&pair.theirs, &spoken, "?", 1, &errors);
+	udp_send(&pair.theirs, &spoken, 0, "?", 1, &errors);
 	assert_int_equal(udp_receive(pair.ours.v4, &batch), 1);
 	spoken = batch.packets[0].path;
 	assert_memory_equal(spoken.local.bytes, pair.ours_v4.addr.bytes, 4);
 
-	udp_send(&pair.ours, &spoken, "!", 1, &errors);
+	udp_send(&pair.ours, &spoken, 0, "!", 1, &errors);
 	batch_reset(&batch);
 	assert_int_equal(udp_receive(pair.theirs.v4, &batch), 1);
 	assert_true(endpoint_equal(&batch.packets[0].path.remote, &pair.ours_v4));
@@ -132,9 +135,10 @@ static void replies_leave_from_the_address_that_was_spoken_to(void **state)
 	close_pair(&pair);
 }
 
-static void no_upcall(void *arg, const struct path *path, const void *bytes, size_t len)
+static void no_upcall(
+	void *arg, const struct path *path, uint8_t class, const void *bytes, size_t len)
 {
-	(void)arg, (void)path, (void)bytes, (void)len;
+	(void)arg, (void)path, (void)class, (void)bytes, (void)len;
 }
 
 static void zeros(void *arg, void *out, size_t len)
@@ -193,6 +197,39 @@ static void refused_datagram_is_counted_and_the_rest_goes_on(void **state)
 	close_pair(&pair);
 }
 
+/* With a local address that is gone as well: giving it up must not cost the class. */
+static void traffic_class_goes_with_the_datagram(void **state)
+{
+	struct pair pair = open_pair();
+	struct addr gone4 = {.family = ADDR_V4, .bytes = {203, 0, 113, 99}};
+	struct addr gone6 = {.family = ADDR_V6, .bytes = {0x20, 1, 0xd, 0xb8, 99}};
+	struct path paths[] = {{.remote = pair.theirs_v4}, {.remote = pair.theirs_v6},
+		{.remote = pair.theirs_v4, .local = gone4},
+		{.remote = pair.theirs_v6, .local = gone6}};
+	static const uint8_t CLASSES[] = {0, 1, 2, 3, 0x88, 0xff};
+	struct udp_errors errors = {0};
+	struct batch batch = {0};
+
+	(void)state;
+	assert_int_equal(batch_init(&batch), 0);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		int fd = i % 2 ? pair.theirs.v6 : pair.theirs.v4;
+
+		for (size_t j = 0; j < sizeof(CLASSES); j++)
+			udp_send(&pair.ours, &paths[i], CLASSES[j], "x", 1, &errors);
+		batch_reset(&batch);
+		assert_int_equal(udp_receive(fd, &batch), sizeof(CLASSES));
+		for (size_t j = 0; j < sizeof(CLASSES); j++) {
+			assert_int_equal(batch.packets[j].class, CLASSES[j]);
+			assert_int_equal(
+				batch.packets[j].path.local.family, paths[i].remote.addr.family);
+		}
+	}
+	assert_int_equal(errors.dropped, 0);
+	batch_done(&batch);
+	close_pair(&pair);
+}
+
 static void datagrams_of_every_size_come_whole(void **state)
 {
 	static const size_t SIZES[] = {0, 1, 31, 32, 148, 1472, 65507};
@@ -206,7 +243,7 @@ static void datagrams_of_every_size_come_whole(void **state)
 	assert_int_equal(batch_init(&batch), 0);
 	memset(bytes, 'x', sizeof(bytes));
 	for (size_t i = 0; i < sizeof(SIZES) / sizeof(SIZES[0]); i++)
-		udp_send(&pair.ours, &path, bytes, SIZES[i], &errors);
+		udp_send(&pair.ours, &path, 0, bytes, SIZES[i], &errors);
 	assert_int_equal(udp_receive(pair.theirs.v4, &batch), sizeof(SIZES) / sizeof(SIZES[0]));
 	for (size_t i = 0; i < sizeof(SIZES) / sizeof(SIZES[0]); i++)
 		assert_int_equal(batch.packets[i].len, SIZES[i]);
@@ -236,6 +273,7 @@ int main(void)
 		cmocka_unit_test(replies_leave_from_the_address_that_was_spoken_to),
 		cmocka_unit_test(stale_local_address_is_given_up_and_nothing_is_lost),
 		cmocka_unit_test(refused_datagram_is_counted_and_the_rest_goes_on),
+		cmocka_unit_test(traffic_class_goes_with_the_datagram),
 		cmocka_unit_test(datagrams_of_every_size_come_whole),
 	};
 
