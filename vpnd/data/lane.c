@@ -39,6 +39,19 @@ void lane_set_udp(struct lane *lane, enum addr_family family, int fd)
 	replace(family == ADDR_V6 ? &lane->udp.v6 : &lane->udp.v4, fd);
 }
 
+/* Tell who sent packets that have no way on. */
+static void answer(struct lane *lane, mono_t now)
+{
+	uint8_t error[UNREACHABLE_MAX];
+
+	for (size_t i = 0; i < lane->batch->count; i++) {
+		size_t len = device_answer(lane->device, &lane->batch->packets[i], error, now);
+
+		if (len && tun_write(lane->tun, error, len) < 0)
+			lane->tun_refused++;
+	}
+}
+
 int lane_out(struct lane *lane, mono_t now)
 {
 	struct batch *batch = lane->batch;
@@ -49,6 +62,7 @@ int lane_out(struct lane *lane, mono_t now)
 	if (n <= 0)
 		return n;
 	device_seal_batch(lane->device, batch->packets, batch->count, lane->mtu, now);
+	answer(lane, now);
 	udp_send_batch(&lane->udp, batch, &lane->udp_errors);
 	return n;
 }

@@ -21,6 +21,11 @@ int tun_read_batch(int fd, struct batch *batch)
 	return (int)batch->count;
 }
 
+int tun_write(int fd, const uint8_t *packet, size_t len)
+{
+	return write(fd, packet, len) < 0 ? -errno : 0;
+}
+
 size_t tun_write_batch(int fd, const struct batch *batch)
 {
 	size_t refused = 0;
@@ -28,7 +33,8 @@ size_t tun_write_batch(int fd, const struct batch *batch)
 	for (size_t i = 0; i < batch->count; i++) {
 		const struct packet *packet = &batch->packets[i];
 
-		if (packet->verdict == PACKET_FORWARD && write(fd, packet->data, packet->len) < 0)
+		if (packet->verdict == PACKET_FORWARD &&
+			tun_write(fd, packet->data, packet->len) < 0)
 			refused++;
 	}
 	return refused;

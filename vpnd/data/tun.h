@@ -14,4 +14,7 @@ int tun_read_batch(int fd, struct batch *batch);
 /* Write all packets with PACKET_FORWARD in their order. Returns how many the kernel refused. */
 size_t tun_write_batch(int fd, const struct batch *batch);
 
+/* Write one packet. 0 or a negative errno. */
+int tun_write(int fd, const uint8_t *packet, size_t len);
+
 #endif

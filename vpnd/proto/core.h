@@ -22,6 +22,7 @@
 #include "vpnd/proto/peer.h"
 #include "vpnd/proto/rivals.h"
 #include "vpnd/proto/session.h"
+#include "vpnd/proto/unreachable.h"
 
 /* Deadlines of one peer; MONO_NEVER is a timer that is off. */
 enum timer {
@@ -93,6 +94,7 @@ struct device {
 	struct peer *by_key; /* hash */
 	size_t peer_count;
 	struct deadline_heap deadlines;
+	struct unreachable_limit unreachable;
 	uint64_t verdicts[PACKET_VERDICTS];
 };
 

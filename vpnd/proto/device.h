@@ -17,6 +17,7 @@
 #include "base/mono.h"
 #include "vpnd/proto/messages.h"
 #include "vpnd/proto/packet.h"
+#include "vpnd/proto/unreachable.h"
 
 struct device;
 struct guard;
@@ -77,6 +78,14 @@ void device_tick(struct device *dev, mono_t now);
  */
 void device_seal_batch(
 	struct device *dev, struct packet *packets, size_t count, size_t mtu, mono_t now);
+
+/*
+ * The ICMP error for who sent a packet that device_seal_batch has just refused for want of a peer
+ * or of its endpoint. Returns its length in bytes, or 0 when it had another verdict, must not be
+ * answered, or there were too many already.
+ */
+size_t device_answer(struct device *dev, const struct packet *packet,
+	uint8_t out[static UNREACHABLE_MAX], mono_t now);
 
 /*
  * Datagrams from the network: take handshake messages, open data in place. On PACKET_FORWARD data

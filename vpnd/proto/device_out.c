@@ -60,3 +60,14 @@ void device_seal_batch(
 		dev->verdicts[packets[i].verdict]++;
 	}
 }
+
+size_t device_answer(struct device *dev, const struct packet *packet,
+	uint8_t out[static UNREACHABLE_MAX], mono_t now)
+{
+	size_t len;
+
+	if (packet->verdict != PACKET_NO_PEER && packet->verdict != PACKET_NO_ENDPOINT)
+		return 0;
+	len = unreachable_create(packet->data, inner_len(packet->data, packet->len), out);
+	return len && unreachable_allow(&dev->unreachable, now) ? len : 0;
+}

@@ -4,6 +4,7 @@
 #ifndef VPND_PROTO_INNER_H
 #define VPND_PROTO_INNER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,5 +20,13 @@ size_t inner_len(const uint8_t *packet, size_t len);
 struct allowedips_owner *inner_source_owner(const struct allowedips *table, const uint8_t *packet);
 struct allowedips_owner *inner_destination_owner(
 	const struct allowedips *table, const uint8_t *packet);
+
+/* Where the header above IP and its extensions is. */
+struct inner_upper {
+	bool found; /* false: a later fragment, or a chain of headers that is not whole */
+	uint8_t protocol;
+	size_t at; /* bytes from the packet's start; may be its length */
+};
+struct inner_upper inner_upper(const uint8_t *packet, size_t len);
 
 #endif
