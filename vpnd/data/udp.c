@@ -121,19 +121,30 @@ static void give_class(
 		add_control(hdr, control, IPPROTO_IPV6, IPV6_TCLASS, &value, sizeof(value));
 }
 
+static bool is_link_local_v6(const struct addr *addr)
+{
+	return addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80;
+}
+
+/*
+ * The address alone: with the interface the kernel would go on sending by it whatever the routes
+ * say. Only an address that exists on every link needs it.
+ */
 static void give_pktinfo(struct msghdr *hdr, struct control *control, const struct path *path)
 {
 	if (path->local.family != path->remote.addr.family)
 		return;
 	if (path->local.family == ADDR_V4) {
-		struct in_pktinfo info = {.ipi_ifindex = (int)path->local_ifindex};
+		struct in_pktinfo info = {0};
 
 		sockaddr_to_in(&path->local, &info.ipi_spec_dst);
 		add_control(hdr, control, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
 	} else if (path->local.family == ADDR_V6) {
-		struct in6_pktinfo info = {.ipi6_ifindex = path->local_ifindex};
+		struct in6_pktinfo info = {0};
 
 		sockaddr_to_in6(&path->local, &info.ipi6_addr);
+		if (is_link_local_v6(&path->local))
+			info.ipi6_ifindex = path->local_ifindex;
 		add_control(hdr, control, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
 	}
 }

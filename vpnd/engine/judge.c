@@ -122,7 +122,12 @@ static void advise_unanswered(const struct judge_input *in, struct judgement *ou
 	uint64_t macs = in->verdicts[PACKET_BAD_MAC];
 	uint64_t strangers = in->verdicts[PACKET_UNKNOWN_PEER];
 
-	if (is_replaying(in))
+	if (in->verdicts[PACKET_LOOPED])
+		advise(out,
+			"%" PRIu64 " of our own datagrams were routed into the tunnel: give the "
+			"endpoint a route outside of it, or set an fwmark",
+			in->verdicts[PACKET_LOOPED]);
+	else if (is_replaying(in))
 		advise_replaying(in, out);
 	else if (bad)
 		advise(out,

@@ -19,6 +19,7 @@
 #include "vpnd/proto/tai64n.h"
 
 enum {
+	LOOPS_PER_MINUTE = 1,
 	ROAMS_PER_MINUTE = 20, /* lines; whoever can send our packets on causes them */
 	CLOCKS_PER_MINUTE = 2,
 	RIVALS_PER_MINUTE = 2,
@@ -140,6 +141,14 @@ static void on_event(void *arg, struct peer *peer, enum device_event event)
 		log_info_limited(&tunnel->roaming, clock_mono(), "%s: %s is at %s", tunnel->name,
 			label, endpoint_format(&info.path.remote, at));
 		break;
+	case EVENT_LOOPED:
+		peer_info(peer, &info, clock_mono());
+		log_warn_limited(&tunnel->loops, clock_mono(),
+			"%s: the route to %s at %s leads into %s itself, which cannot work: give "
+			"that address a route outside of the tunnel, or set an fwmark and a rule "
+			"for it",
+			tunnel->name, label, endpoint_format(&info.path.remote, at), tunnel->name);
+		return;
 	}
 	save_soon(tunnel); /* not now: the core is at work */
 }
@@ -283,6 +292,7 @@ int tunnel_new(struct engine *engine, uint32_t slot, const char *name, struct tu
 		return -ENOMEM;
 	tunnel->engine = engine;
 	tunnel->slot = slot;
+	tunnel->loops = LOG_LIMIT_INIT(LOOPS_PER_MINUTE);
 	tunnel->roaming = LOG_LIMIT_INIT(ROAMS_PER_MINUTE);
 	tunnel->rivals = LOG_LIMIT_INIT(RIVALS_PER_MINUTE);
 	tunnel->clocks = LOG_LIMIT_INIT(CLOCKS_PER_MINUTE);

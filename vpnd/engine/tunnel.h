@@ -64,6 +64,7 @@ struct tunnel {
 	struct log_limit roaming; /* lines about peers that move */
 	struct log_limit rivals;  /* and about peers that there are two of */
 	struct log_limit clocks;  /* and about peers whose clock is wrong */
+	struct log_limit loops;   /* lines about endpoints that are routed into the tunnel */
 	struct device *device;
 	struct lane lane;
 	struct uapi_server *uapi; /* NULL until its socket is here */

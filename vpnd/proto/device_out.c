@@ -3,6 +3,7 @@
 #include "vpnd/proto/core.h"
 #include "vpnd/proto/ecn.h"
 #include "vpnd/proto/inner.h"
+#include "vpnd/proto/loop.h"
 
 static struct peer *owner_peer(struct allowedips_owner *owner)
 {
@@ -21,10 +22,16 @@ static enum packet_verdict seal(struct device *dev, struct packet *packet, mono_
 {
 	struct allowedips_owner *owner;
 	struct peer *peer;
-	size_t padded_len;
+	size_t len, padded_len;
 
-	if (!inner_len(packet->data, packet->len))
+	len = inner_len(packet->data, packet->len);
+	if (!len)
 		return PACKET_NOT_IP;
+	peer = loop_find(dev, packet->data, len);
+	if (peer) {
+		device_raise(peer, EVENT_LOOPED);
+		return PACKET_LOOPED;
+	}
 	owner = inner_destination_owner(dev->allowed_ips, packet->data);
 	if (!owner)
 		return PACKET_NO_PEER;

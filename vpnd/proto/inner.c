@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "vpnd/proto/inner.h"
 
+#include <string.h>
+
 enum {
 	V4_HEADER = 20,
 	V4_TOTAL_LENGTH = 2,
@@ -60,6 +62,15 @@ struct allowedips_owner *inner_destination_owner(
 {
 	return version(packet) == 4 ? allowedips_lookup_v4(table, packet + V4_DESTINATION)
 				    : allowedips_lookup_v6(table, packet + V6_DESTINATION);
+}
+
+void inner_destination(const uint8_t *packet, struct addr *out)
+{
+	*out = (struct addr){.family = version(packet) == 4 ? ADDR_V4 : ADDR_V6};
+	if (out->family == ADDR_V4)
+		memcpy(out->bytes, packet + V4_DESTINATION, 4);
+	else
+		memcpy(out->bytes, packet + V6_DESTINATION, 16);
 }
 
 static struct inner_upper upper_v4(const uint8_t *packet, size_t len)

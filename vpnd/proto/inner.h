@@ -21,6 +21,9 @@ struct allowedips_owner *inner_source_owner(const struct allowedips *table, cons
 struct allowedips_owner *inner_destination_owner(
 	const struct allowedips *table, const uint8_t *packet);
 
+/* Where such a packet goes. */
+void inner_destination(const uint8_t *packet, struct addr *out);
+
 /* Where the header above IP and its extensions is. */
 struct inner_upper {
 	bool found; /* false: a later fragment, or a chain of headers that is not whole */

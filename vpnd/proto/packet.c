@@ -23,6 +23,7 @@ static const char *const VERDICTS[] = {
 	[PACKET_NOT_IP] = "not_ip",
 	[PACKET_NO_PEER] = "no_peer",
 	[PACKET_NO_ENDPOINT] = "no_endpoint",
+	[PACKET_LOOPED] = "looped",
 	[PACKET_DOWN] = "down",
 	[PACKET_STAGE_FULL] = "stage_full",
 };

@@ -47,6 +47,7 @@ enum packet_verdict {
 	PACKET_NOT_IP,      /* no IP packet */
 	PACKET_NO_PEER,     /* no peer's allowed IPs hold the destination */
 	PACKET_NO_ENDPOINT, /* the peer has no endpoint yet */
+	PACKET_LOOPED,      /* a datagram of our own, routed into the tunnel */
 	PACKET_DOWN,        /* device down, or without a private key */
 	PACKET_STAGE_FULL,  /* pushed out of the stage by newer packets, or never sent from it */
 	PACKET_VERDICTS,

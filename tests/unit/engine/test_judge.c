@@ -23,7 +23,7 @@ struct peer_case {
 	bool rivals;
 	unsigned int replays, replayed_s; /* refused initiations, and since when */
 	int ahead_s;                      /* their newest initiation, of our clock */
-	unsigned int bad_handshakes, bad_macs, strangers;
+	unsigned int bad_handshakes, bad_macs, strangers, looped;
 	enum judge_state state;
 	const char *reason;
 	const char *advice; /* a part of it; NULL: none */
@@ -93,6 +93,14 @@ static const struct peer_case peer_cases[] = {
 		.state = JUDGE_DOWN,
 		.reason = "we send (1 handshake since 10:14:36 UTC), nothing returns",
 		.advice = "check its udp port"},
+	{.what = "its endpoint is routed into the tunnel",
+		.attempts = 3,
+		.unanswered_s = 12,
+		.strangers = 1,
+		.looped = 3,
+		.state = JUDGE_DOWN,
+		.reason = "we send (3 handshakes since 10:14:31 UTC), nothing returns",
+		.advice = "give the endpoint a route outside of it"},
 	{.what = "answers under another preshared key",
 		.attempts = 3,
 		.unanswered_s = 12,
@@ -223,6 +231,7 @@ static void judge_case(const struct peer_case *c, struct judgement *out)
 		[PACKET_BAD_HANDSHAKE] = c->bad_handshakes,
 		[PACKET_BAD_MAC] = c->bad_macs,
 		[PACKET_UNKNOWN_PEER] = c->strangers,
+		[PACKET_LOOPED] = c->looped,
 	};
 	struct judge_input input = {
 		.tunnel = "city-a",
