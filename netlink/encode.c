@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "netlink/encode.h"
 
+#include <arpa/inet.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/ip.h>
@@ -41,6 +42,12 @@ static void add(struct draft *d, int type, const void *data, size_t size)
 
 static void add_u8(struct draft *d, int type, uint8_t value)
 {
+	add(d, type, &value, sizeof(value));
+}
+
+static void add_be16(struct draft *d, int type, uint16_t value)
+{
+	value = htons(value);
 	add(d, type, &value, sizeof(value));
 }
 
@@ -315,5 +322,23 @@ struct nl_msg *encode_dump_rules(unsigned char family)
 	struct fib_rule_hdr frh = {.family = family};
 	struct draft d = begin(RTM_GETRULE, NLM_F_DUMP, &frh, sizeof(frh));
 
+	return finish(&d);
+}
+
+struct nl_msg *encode_way(const struct way_query *query)
+{
+	const unsigned char bits = (unsigned char)addr_bits(query->remote.family);
+	struct rtmsg rtm = {.rtm_family = af_of(query->remote.family),
+		.rtm_dst_len = bits,
+		.rtm_src_len = bits};
+	struct draft d = begin(RTM_GETROUTE, 0, &rtm, sizeof(rtm));
+
+	add_addr(&d, RTA_DST, &query->remote);
+	add_addr(&d, RTA_SRC, &query->local);
+	add_u8(&d, RTA_IP_PROTO, IPPROTO_UDP);
+	add_be16(&d, RTA_SPORT, query->local_port);
+	add_be16(&d, RTA_DPORT, query->remote_port);
+	if (query->fwmark)
+		add_u32(&d, RTA_MARK, query->fwmark);
 	return finish(&d);
 }

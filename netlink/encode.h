@@ -10,6 +10,7 @@
 #include <netlink/msg.h>
 
 #include "netlink/diff.h"
+#include "netlink/way.h"
 
 /* The request that carries out `op`. Adding insists that nothing is in the place (NLM_F_EXCL). */
 struct nl_msg *encode_op(const struct diff_op *op);
@@ -31,5 +32,8 @@ struct nl_msg *encode_dump_links(void);
 struct nl_msg *encode_dump_addrs(void);
 struct nl_msg *encode_dump_routes(unsigned char family, uint8_t protocol, uint32_t table);
 struct nl_msg *encode_dump_rules(unsigned char family);
+
+/* RTM_GETROUTE for one datagram. */
+struct nl_msg *encode_way(const struct way_query *query);
 
 #endif

@@ -200,6 +200,7 @@ static void tell(struct observe *o)
 
 int observe_read(struct observe *o)
 {
+	const uint64_t before = o->counters.messages;
 	int bits = read_all(o), r = 0;
 	bool changed;
 
@@ -213,6 +214,8 @@ int observe_read(struct observe *o)
 	}
 	if (changed)
 		tell(o);
+	if (o->config.heard && (changed || o->counters.messages != before))
+		o->config.heard(o->config.arg);
 	return r < 0 ? r : 0;
 }
 

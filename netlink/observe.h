@@ -26,6 +26,11 @@ struct observe_config {
 	 * not call back into observe_read, observe_sync or observe_free.
 	 */
 	void (*changed)(struct observe *o, void *arg);
+	/*
+	 * Called once for each batch of messages, whatever they were about and whether or not the
+	 * state keeps it: the kernel may route otherwise now. NULL if nobody cares. As `changed`.
+	 */
+	void (*heard)(void *arg);
 	/* True for a stranger's route to keep, to find who sits in our place. NULL: keep none. */
 	bool (*keep_route)(const struct nl_route *route, void *arg);
 	void *arg;

@@ -125,6 +125,13 @@ static bool fits_peer_state(const union privsep_message *m)
 	       is_text(m->peer_state.reason, sizeof(m->peer_state.reason));
 }
 
+static bool fits_path(const union privsep_message *m)
+{
+	return is_addr(&m->path.remote.addr) && is_addr(&m->path.local) &&
+	       m->path.local.family != ADDR_NONE &&
+	       m->path.local.family == m->path.remote.addr.family;
+}
+
 /* What is right for one type. */
 struct rule {
 	uint32_t type;
@@ -166,6 +173,8 @@ static const struct rule rules[] = {
 	{MONITOR(PRIVSEP_ROUTE), OF(route), .fits = fits_route},
 	{MONITOR(PRIVSEP_RELOADED), .size = sizeof(struct privsep_reloaded), .fits = fits_reloaded},
 	{MONITOR(PRIVSEP_LABEL_FLOOR), .size = sizeof(struct privsep_label), .fits = fits_label},
+	{MONITOR(PRIVSEP_REROUTED), PLAIN},
+	{MONITOR(PRIVSEP_PATH_STALE), OF(path), .fits = fits_path},
 	{MONITOR(PRIVSEP_STOP), PLAIN},
 	{ENGINE(PRIVSEP_READY), PLAIN},
 	{ENGINE(PRIVSEP_BIND), OF(bind)},
@@ -175,6 +184,7 @@ static const struct rule rules[] = {
 	{ENGINE(PRIVSEP_TUNNEL_FAILED), OF(failed), .fits = fits_failed},
 	{ENGINE(PRIVSEP_LABEL), .size = sizeof(struct privsep_label), .fits = fits_label},
 	{ENGINE(PRIVSEP_PEER_STATE), OF(peer_state), .fits = fits_peer_state},
+	{ENGINE(PRIVSEP_PATH), OF(path), .fits = fits_path},
 };
 
 static const struct rule *find(uint32_t type)

@@ -54,6 +54,8 @@ enum privsep_type {
 	PRIVSEP_ROUTES,        /* struct privsep_plain: forget all routes, ROUTE follow */
 	PRIVSEP_ROUTE,         /* struct privsep_route: for status */
 	PRIVSEP_RELOADED,      /* struct privsep_reloaded: answer to RELOAD */
+	PRIVSEP_REROUTED,      /* struct privsep_plain: routes or addresses of the host changed */
+	PRIVSEP_PATH_STALE,    /* struct privsep_path: answer to PATH, if it is stale */
 	PRIVSEP_LABEL_FLOOR,   /* struct privsep_label: as LABEL, of all times before */
 	PRIVSEP_STOP,          /* struct privsep_plain: exit 0 */
 
@@ -66,6 +68,7 @@ enum privsep_type {
 	PRIVSEP_TUNNEL_FAILED, /* struct privsep_failed: a batch cannot be carried out */
 	PRIVSEP_LABEL,         /* struct privsep_label: the key is about to use such a label */
 	PRIVSEP_PEER_STATE,    /* struct privsep_peer_state: liveness changed */
+	PRIVSEP_PATH,          /* struct privsep_path: does the host still route like this? */
 };
 
 /* Later than any time that a clock can show by mistake and still be mended. */
@@ -205,6 +208,16 @@ struct privsep_peer_state {
 	char reason[PRIVSEP_REASON];
 };
 
+/* Datagrams to a peer leave from `local` as long as they leave by the interface they came in by. */
+struct privsep_path {
+	uint32_t type;
+	uint32_t slot;
+	uint8_t public_key[32];
+	struct endpoint remote;
+	struct addr local; /* of the same family */
+	uint32_t ifindex;
+};
+
 /* Any of them, for a receive buffer. */
 union privsep_message {
 	uint32_t type;
@@ -225,6 +238,7 @@ union privsep_message {
 	struct privsep_failed failed;
 	struct privsep_label label;
 	struct privsep_peer_state peer_state;
+	struct privsep_path path;
 };
 
 /* Who may say it. */

@@ -308,6 +308,12 @@ static void carry_out(struct engine *engine, const union privsep_message *msg, i
 	case PRIVSEP_LABEL_FLOOR:
 		raise_floor(engine, &msg->label);
 		break;
+	case PRIVSEP_REROUTED:
+		paths_rerouted(engine);
+		break;
+	case PRIVSEP_PATH_STALE:
+		paths_stale(engine, &msg->path);
+		break;
 	case PRIVSEP_STOP:
 		sd_event_exit(engine->event, 0);
 		break;
@@ -319,6 +325,7 @@ static void carry_out(struct engine *engine, const union privsep_message *msg, i
 	case PRIVSEP_TUNNEL_FAILED:
 	case PRIVSEP_LABEL:
 	case PRIVSEP_PEER_STATE:
+	case PRIVSEP_PATH:
 		break; /* ours to say: privsep_check has refused them */
 	}
 }
@@ -379,6 +386,7 @@ static void tear_down(struct engine *engine)
 		forget_tunnel(engine, slot);
 	control_server_free(engine->control);
 	watch_free(engine->watch);
+	paths_done(&engine->paths);
 	channel_free(engine->monitor);
 	sd_event_unref(engine->event);
 	batch_done(&engine->batch);

@@ -11,6 +11,7 @@
 #include <systemd/sd-event.h>
 
 #include "vpnd/engine/labels.h"
+#include "vpnd/engine/paths.h"
 #include "vpnd/engine/tunnel.h"
 
 struct channel;
@@ -34,6 +35,7 @@ struct engine {
 	struct guard *guard;  /* of the time that handshakes of all tunnels take */
 	struct labels labels; /* of the initiations of all tunnels */
 	struct engine_routes routes;
+	struct paths paths;
 	struct control_server *control; /* NULL when there is no control socket */
 	struct watch *watch;            /* liveness of all tunnels */
 	engine_reloaded_fn reloaded;    /* a RELOAD is under way; NULL: none */

@@ -141,6 +141,9 @@ static void on_event(void *arg, struct peer *peer, enum device_event event)
 		log_info_limited(&tunnel->roaming, clock_mono(), "%s: %s is at %s", tunnel->name,
 			label, endpoint_format(&info.path.remote, at));
 		break;
+	case EVENT_LOCAL_MOVED:
+		paths_moved(tunnel->engine, peer);
+		return;
 	case EVENT_LOOPED:
 		peer_info(peer, &info, clock_mono());
 		log_warn_limited(&tunnel->loops, clock_mono(),

@@ -33,6 +33,7 @@ struct tunnel_peer {
 	uint32_t probe_interval_ms;
 	struct wall session_wall; /* wall-clock time of the newest handshake; 0 s: none */
 	struct watch_mark liveness;
+	bool path_doubtful; /* see paths.h */
 };
 
 /* Room for a peer's name or its key in base64, whichever is longer. */

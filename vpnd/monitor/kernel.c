@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "netlink/way.h"
 #include "vpnd/monitor/desired.h"
 #include "vpnd/monitor/reconcile.h"
 #include "vpnd/monitor/state.h"
@@ -229,15 +230,49 @@ void kernel_tell_routes(struct monitor *m)
 		engine_link_send(m->link, &m->routes[i], sizeof(m->routes[i]), -1);
 }
 
+/* --- local addresses -----------------------------------------------------------------------------
+ */
+
+/* The engine asks by PATH what that means for each peer. */
+static void rerouted(void *arg)
+{
+	const struct monitor *m = arg;
+
+	if (m->link)
+		tell_plain(m->link, PRIVSEP_REROUTED, -1);
+}
+
+void kernel_check_path(struct monitor *m, const struct held *h, const struct privsep_path *path)
+{
+	const struct way_query query = {.local = path->local,
+		.remote = path->remote.addr,
+		.local_port = h->udp.port,
+		.remote_port = path->remote.port,
+		.fwmark = h->fwmark};
+	struct privsep_path stale = *path;
+	uint32_t ifindex;
+
+	if (way_find(m->way, &query, &ifindex) == 0 && ifindex == path->ifindex)
+		return;
+	stale.type = PRIVSEP_PATH_STALE;
+	engine_link_send(m->link, &stale, sizeof(stale), -1);
+}
+
 /* --- life ----------------------------------------------------------------------------------------
  */
 
 int kernel_prepare(struct monitor *m)
 {
-	static const struct reconcile_upcalls full = {observed, want, in_our_place, settled};
-	static const struct reconcile_upcalls links_only = {
-		.observed = observed, .in_our_place = in_our_place, .settled = settled};
-	int r = reconcile_new(m->event, m->conf ? &full : &links_only, m, &m->reconcile);
+	static const struct reconcile_upcalls full = {
+		observed, want, in_our_place, rerouted, settled};
+	static const struct reconcile_upcalls links_only = {.observed = observed,
+		.in_our_place = in_our_place,
+		.rerouted = rerouted,
+		.settled = settled};
+	int r = way_new(&m->way);
+
+	if (r == 0)
+		r = reconcile_new(m->event, m->conf ? &full : &links_only, m, &m->reconcile);
 
 	if (r < 0)
 		log_err("cannot observe the kernel's interfaces and routes: %s", strerror(-r));
@@ -247,5 +282,6 @@ int kernel_prepare(struct monitor *m)
 void kernel_end(struct monitor *m)
 {
 	reconcile_free(m->reconcile);
+	way_free(m->way);
 	free(m->routes);
 }

@@ -178,6 +178,13 @@ static void on_changed(struct observe *o, void *arg)
 		arm(r, since < REPAIR_INTERVAL_US ? REPAIR_INTERVAL_US - since : 0);
 }
 
+static void on_heard(void *arg)
+{
+	const struct reconcile *r = arg;
+
+	r->upcalls->rerouted(r->arg);
+}
+
 static bool keep_route(const struct nl_route *route, void *arg)
 {
 	const struct reconcile *r = arg;
@@ -188,7 +195,7 @@ static bool keep_route(const struct nl_route *route, void *arg)
 static int start(struct reconcile *r, sd_event *event)
 {
 	const struct observe_config config = {
-		.changed = on_changed, .keep_route = keep_route, .arg = r};
+		.changed = on_changed, .heard = on_heard, .keep_route = keep_route, .arg = r};
 	int e = sd_event_add_time_relative(
 		event, &r->timer, CLOCK_MONOTONIC, 0, 1 * US_PER_MS, on_timer, r);
 

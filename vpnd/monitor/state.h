@@ -54,6 +54,7 @@ struct monitor {
 
 	struct labels *labels; /* of our initiations */
 	struct reconcile *reconcile;
+	struct way *way;
 	struct privsep_route *routes; /* as told last, one for each route of the config */
 	size_t n_routes;
 
@@ -95,6 +96,9 @@ void kernel_end(struct monitor *m);
 
 /* Tell the engine about all routes, after a start or a change of config. */
 void kernel_tell_routes(struct monitor *m);
+
+/* Tell the engine if datagrams on this path leave by another interface than they came in by. */
+void kernel_check_path(struct monitor *m, const struct held *h, const struct privsep_path *path);
 
 /* --- reload.c -----------------------------------------------------------------------------------
  */

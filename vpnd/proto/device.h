@@ -34,6 +34,7 @@ enum device_event {
 	EVENT_INITIATION,       /* an initiation of theirs was taken */
 	EVENT_RIVALS,           /* two hosts use the peer's key: the handshakes come in turns */
 	EVENT_REPLAYED,         /* one was refused: its timestamp is not newer than the last */
+	EVENT_LOCAL_MOVED,      /* it came to another address or interface of ours */
 	EVENT_LOOPED,           /* a datagram to it came back as a packet to send */
 };
 

@@ -40,12 +40,16 @@ void peer_forget_sessions(struct peer *peer)
 
 void peer_heard(struct peer *peer, const struct path *path, mono_t now)
 {
+	bool moved = peer->path.local_ifindex != path->local_ifindex ||
+		     !addr_equal(&peer->path.local, &path->local);
 	bool roamed = !endpoint_equal(&peer->path.remote, &path->remote);
 
 	peer->last_received = now;
 	peer->path = *path;
 	if (roamed)
 		device_raise(peer, EVENT_ROAMED);
+	if (moved)
+		device_raise(peer, EVENT_LOCAL_MOVED);
 }
 
 void peer_send(struct peer *peer, uint8_t class, const void *bytes, size_t len)

@@ -68,6 +68,9 @@ static const struct sample samples[] = {
 		false, M, false},
 	{{.label = {PRIVSEP_LABEL_FLOOR, .newest_s = 7}}, sizeof(struct privsep_label), false, M,
 		false},
+	PLAIN(PRIVSEP_REROUTED, M, false),
+	OF(path, M, false, PRIVSEP_PATH_STALE, 3, .remote.addr = {ADDR_V4, {1}},
+		.local = {ADDR_V4, {2}}, .ifindex = 7),
 	PLAIN(PRIVSEP_STOP, M, false),
 	PLAIN(PRIVSEP_READY, E, false),
 	OF(bind, E, false, PRIVSEP_BIND, 3, .port = 51820),
@@ -77,6 +80,8 @@ static const struct sample samples[] = {
 	OF(failed, E, false, PRIVSEP_TUNNEL_FAILED, 3, 22, "no key"),
 	{{.label = {PRIVSEP_LABEL, .newest_s = 7}}, sizeof(struct privsep_label), false, E, false},
 	OF(peer_state, E, false, PRIVSEP_PEER_STATE, 3, .up = true),
+	OF(path, E, false, PRIVSEP_PATH, 3, .remote.addr = {ADDR_V4, {1}}, .local = {ADDR_V4, {2}},
+		.ifindex = 7),
 };
 #define N_SAMPLES (sizeof(samples) / sizeof(samples[0]))
 
@@ -140,14 +145,14 @@ static void unknown_types_are_refused(void **state)
 		for (size_t i = 0; i < N_SAMPLES; i++)
 			known += samples[i].m.type == type;
 		if (type == 0 || (type > PRIVSEP_STOP && type < PRIVSEP_READY) ||
-			type > PRIVSEP_PEER_STATE)
+			type > PRIVSEP_PATH)
 			for (size_t len = 0; len <= sizeof(m); len++) {
 				assert_null(privsep_check(&m, len, false, M));
 				assert_null(privsep_check(&m, len, true, E));
 			}
 	}
 	/* The samples above are all there are. */
-	assert_int_equal(known, PRIVSEP_STOP + PRIVSEP_PEER_STATE - PRIVSEP_READY + 1);
+	assert_int_equal(known, PRIVSEP_STOP + PRIVSEP_PATH - PRIVSEP_READY + 1);
 }
 
 static void slot_out_of_range_is_refused(void **state)
