@@ -10,10 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "vpnd/monitor/labels.h"
+#include "vpnd/privsep.h"
 
 static const uint8_t KEY_A[KEY_LEN] = {1}, KEY_B[KEY_LEN] = {2};
 static const mono_t NOW = {1000 * US_PER_S};
@@ -151,6 +153,26 @@ static void damaged_lines_cost_only_themselves(void **state)
 	assert_int_equal(kept(KEY_B), -1);
 }
 
+static void any_bytes_are_survived_and_nothing_impossible_is_taken(void **state)
+{
+	unsigned int seed = (unsigned int)time(NULL);
+
+	(void)state;
+	print_message("seed %u\n", seed);
+	srand(seed);
+	for (int round = 0; round < 3000; round++) {
+		char text[] = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= 1099511627776\n"
+			      "AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= 77\n";
+		size_t len = sizeof(text) - 1;
+
+		for (int flips = 1 + rand() % 8; flips > 0; flips--)
+			text[(size_t)rand() % len] = (char)rand();
+		put_file(text);
+		assert_in_range(kept(KEY_A) + 1, 0, PRIVSEP_LABEL_MAX_S + 1);
+		assert_in_range(kept(KEY_B) + 1, 0, PRIVSEP_LABEL_MAX_S + 1);
+	}
+}
+
 static void disk_that_fails_is_tried_again_and_stops_nothing(void **state)
 {
 	struct labels *labels = labels_new(path);
@@ -209,6 +231,7 @@ int main(void)
 		IN_DIRECTORY(clean_end_keeps_what_was_used_and_no_more),
 		IN_DIRECTORY(nothing_is_ever_lowered),
 		IN_DIRECTORY(damaged_lines_cost_only_themselves),
+		IN_DIRECTORY(any_bytes_are_survived_and_nothing_impossible_is_taken),
 		IN_DIRECTORY(disk_that_fails_is_tried_again_and_stops_nothing),
 		IN_DIRECTORY(number_of_keys_is_bounded_and_the_oldest_go),
 		cmocka_unit_test(without_its_directory_nothing_is_kept),
