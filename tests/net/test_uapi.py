@@ -55,6 +55,13 @@ def test_deleted_interface_ends_its_daemon(site, device):
     wait_until(lambda: not site.gw.pids(), "the daemon has ended")
 
 
+def test_removed_socket_ends_its_daemon_and_the_interface(site, device):
+    """As wg-quick does it on systems that cannot delete the interface itself."""
+    device.socket.unlink()
+    wait_until(lambda: not site.gw.pids(), "the daemon has ended", 1)
+    assert device.ifname not in [link["ifname"] for link in site.gw.ip_json("link")]
+
+
 def test_wg_show_knows_every_field(device):
     ours, peer = Keys(), Keys()
     psk = new_psk()
