@@ -54,6 +54,7 @@ struct reply_route {
 	struct field_list via; /* texts */
 	int backup_state;      /* enum reply_state */
 	int state;             /* enum reply_reach */
+	const char *reason;    /* NULL unless it is unreachable */
 };
 
 struct reply_vpn {

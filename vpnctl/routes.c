@@ -17,10 +17,22 @@ static void put_backup(struct table *table, const struct reply_route *route)
 	table_take(table, PAINT_PLAIN, text);
 }
 
+static void put_unreachable(struct table *table, const struct reply_route *route)
+{
+	_cleanup_free_ char *why = foreign_text(route->reason, FOREIGN_SENTENCE);
+	char *text = NULL;
+
+	if (!route->reason)
+		table_put(table, PAINT_BAD, "UNREACHABLE");
+	else
+		table_take(table, PAINT_BAD,
+			why && asprintf(&text, "UNREACHABLE: %s", why) >= 0 ? text : NULL);
+}
+
 static void put_reach(struct table *table, const struct reply_route *route)
 {
 	if (route->state == REPLY_UNREACHABLE)
-		table_put(table, PAINT_BAD, "UNREACHABLE");
+		put_unreachable(table, route);
 	else if (route->state != REPLY_REACHABLE)
 		table_put(table, PAINT_WARN, "-");
 	else if (route->backup && route->backup_state == REPLY_DOWN)

@@ -128,6 +128,13 @@ def test_unfit_key_file_is_refused_by_name_and_never_printed(site, config, which
     assert {link["ifname"] for link in site.gw.ip_json("link")} == {"lo", "lan", "uplink"}
 
 
+def test_tunnel_with_the_name_of_an_interface_is_refused_at_once(site):
+    vpnd = Vpnd(site.gw, vpnd_config(tunnel_config(site, Keys(), Keys().public, name="uplink")))
+    before = site.gw.ip_json("addr", "show", "uplink")
+    assert "uplink" in vpnd.refuses()
+    assert site.gw.ip_json("addr", "show", "uplink") == before
+
+
 def test_second_instance_ends_at_once_and_harms_nothing(site):
     gate = Gate(site)
     assert gate.works()

@@ -58,6 +58,15 @@ def test_lost_prefix_is_exit_code_two_with_a_reason(gate):
     wait_until(lambda: gate.ctl.code() == WELL, "and its end, too", 40)
 
 
+def test_prefix_that_no_peer_may_carry_is_lost_and_says_why(site):
+    gate = Gate(site, peer={"allowed_ips": ["169.254.10.1/32"]})
+    Natd(site.gw, natd_config()).start()
+    wait_until(lambda: gate.handshake(), "the tunnel itself stands")
+    code, status = gate.ctl.status()
+    assert code == LOST
+    assert all("allowed_ips" in route["reason"] for route in status["routes"])
+
+
 def test_dead_daemon_is_exit_code_three(gate):
     wait_until(lambda: gate.ctl.code() == WELL, "all is well", 15)
     gate.natd.stop()

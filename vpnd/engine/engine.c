@@ -363,6 +363,9 @@ static int set_up(struct engine *engine, int channel_fd)
 
 	if (sodium_init() < 0)
 		return -ENOSYS;
+	/* What confine_engine leaves us no way to ask. */
+	gethostname(engine->host, sizeof(engine->host) - 1);
+	engine->monitor_pid = getppid();
 	randombytes_buf(seed, sizeof(seed));
 	engine->guard = guard_new(seed);
 	if (!engine->guard)

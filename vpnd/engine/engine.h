@@ -6,8 +6,10 @@
 #ifndef VPND_ENGINE_ENGINE_H
 #define VPND_ENGINE_ENGINE_H
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #include "vpnd/engine/labels.h"
@@ -28,6 +30,8 @@ typedef void (*engine_reloaded_fn)(void *arg, const struct privsep_reloaded *ans
 
 struct engine {
 	sd_event *event;
+	char host[HOST_NAME_MAX + 1]; /* this host's name */
+	pid_t monitor_pid;
 	struct channel *monitor;
 	struct privsep_start start;
 	struct batch batch; /* shared by all lanes, which run one after another */

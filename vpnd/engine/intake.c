@@ -130,7 +130,7 @@ static int add_key(uint8_t key[static KEY_LEN], int fd, const char *which, char 
 
 	close(fd);
 	if (r < 0)
-		snprintf(reason, PRIVSEP_REASON, "%.80s: %.45s", which, why);
+		snprintf(reason, PRIVSEP_REASON, "%.50s: %.75s", which, why);
 	return r;
 }
 

@@ -146,8 +146,8 @@ static void advise_unanswered(const struct judge_input *in, struct judgement *ou
 			strangers);
 	else
 		advise(out,
-			"ask the peer's operator to check its udp port, and that it has our public "
-			"key");
+			"check endpoint and public_key here; then ask the peer's operator to check "
+			"its udp port, and that it has our public key");
 }
 
 static void judge_unanswered(const struct judge_input *in, struct judgement *out)

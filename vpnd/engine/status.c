@@ -237,6 +237,27 @@ static bool carries(const struct tunnel *tunnel)
 	return tunnel && tunnel->liveness.judged.state != JUDGE_DOWN;
 }
 
+static bool is_owned(const struct tunnel *tunnel, const struct prefix *prefix)
+{
+	struct addr last = prefix->addr;
+
+	for (unsigned int bit = prefix->len; bit < addr_bits(last.family); bit++)
+		last.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	return device_owner(tunnel->device, &prefix->addr) && device_owner(tunnel->device, &last);
+}
+
+/* Why a prefix cannot be reached, in words; NULL if it can. */
+static const char *why_unreachable(const struct privsep_route *route, const struct tunnel *via)
+{
+	if (!via || !route->installed)
+		return "the kernel has no route for it";
+	if (!carries(via))
+		return "its tunnel is down";
+	if (!is_owned(via, &route->prefix))
+		return "no peer of its tunnel has it in allowed_ips";
+	return NULL;
+}
+
 static json_t *name_or_null(const struct tunnel *tunnel)
 {
 	return tunnel ? json_string(tunnel->name) : json_null();
@@ -246,7 +267,7 @@ static json_t *route_json(const struct engine *engine, const struct privsep_rout
 {
 	const struct tunnel *via = tunnel_at(engine, route->slot);
 	const struct tunnel *backup = tunnel_at(engine, route->backup_slot);
-	bool reachable = route->installed && carries(via);
+	const char *why = why_unreachable(route, via);
 	char prefix[PREFIX_STRLEN];
 
 	return object((const struct field[]){
@@ -255,7 +276,8 @@ static json_t *route_json(const struct engine *engine, const struct privsep_rout
 		{"backup", name_or_null(backup)},
 		{"backup_state",
 			!backup ? json_null() : json_string(carries(backup) ? "up" : "down")},
-		{"state", json_string(reachable ? "reachable" : "unreachable")},
+		{"state", json_string(why ? "unreachable" : "reachable")},
+		{"reason", why ? json_string(why) : json_null()},
 		{0},
 	});
 }
@@ -283,15 +305,13 @@ struct json_t *status_json(struct engine *engine, mono_t now, struct wall wall)
 {
 	const struct moment moment = {now, wall};
 	const struct privsep_start *start = &engine->start;
-	char host[HOST_NAME_MAX + 1] = "";
 
 	watch_look(engine->watch, now);
-	gethostname(host, sizeof(host) - 1);
 	return object((const struct field[]){
 		{"program", json_string("vpnd")},
 		{"version", json_string(GATEHOUSE_VERSION)},
-		{"host", json_string(host)},
-		{"pid", json_integer(getppid())},
+		{"host", json_string(engine->host)},
+		{"pid", json_integer(engine->monitor_pid)},
 		{"config_file", json_string(start->config_file)},
 		{"config_hash", json_string(start->config_hash)},
 		{"started_s", json_integer(age_s((mono_t){start->started_us}, now))},

@@ -25,7 +25,8 @@ static int open_file(const char *path, const struct conf_where *where, struct ke
 	int r = keyfile_open(path, &out->fd, why, sizeof(why));
 
 	if (r < 0) {
-		snprintf(err, errlen, "%s:%d: %s", where->file, where->line, why);
+		snprintf(err, errlen, "%s:%d: %s%s", where->file, where->line, why,
+			r == -ENOENT ? "; to make a key: vpnctl key ensure FILE" : "");
 		return r;
 	}
 	if (fstat(out->fd, &st) < 0)

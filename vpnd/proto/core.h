@@ -108,6 +108,8 @@ void peer_free(struct peer *peer);
 void peer_forget_sessions(struct peer *peer);
 /* An authenticated packet came this way. */
 void peer_heard(struct peer *peer, const struct path *path, mono_t now);
+/* The peer that an owner of allowed IPs is embedded in; NULL for NULL. */
+struct peer *peer_of_owner(struct allowedips_owner *owner);
 /* Send what the core itself has sealed or made. */
 void peer_send(struct peer *peer, uint8_t class, const void *bytes, size_t len);
 

@@ -163,6 +163,15 @@ struct peer *device_peer(const struct device *dev, const uint8_t public_key[stat
 	return peer;
 }
 
+struct peer *device_owner(const struct device *dev, const struct addr *addr)
+{
+	if (addr->family == ADDR_V4)
+		return peer_of_owner(allowedips_lookup_v4(dev->allowed_ips, addr->bytes));
+	if (addr->family == ADDR_V6)
+		return peer_of_owner(allowedips_lookup_v6(dev->allowed_ips, addr->bytes));
+	return NULL;
+}
+
 static void append(struct device *dev, struct peer *peer)
 {
 	if (dev->first) {

@@ -5,11 +5,6 @@
 #include "vpnd/proto/inner.h"
 #include "vpnd/proto/loop.h"
 
-static struct peer *owner_peer(struct allowedips_owner *owner)
-{
-	return (struct peer *)((char *)owner - offsetof(struct peer, allowed_ips));
-}
-
 static enum packet_verdict stage(
 	struct peer *peer, const struct packet *packet, size_t padded_len, mono_t now)
 {
@@ -35,7 +30,7 @@ static enum packet_verdict seal(struct device *dev, struct packet *packet, mono_
 	owner = inner_destination_owner(dev->allowed_ips, packet->data);
 	if (!owner)
 		return PACKET_NO_PEER;
-	peer = owner_peer(owner);
+	peer = peer_of_owner(owner);
 	if (peer->path.remote.addr.family == ADDR_NONE)
 		return PACKET_NO_ENDPOINT;
 	padded_len = session_padded_len(packet->len, dev->mtu);

@@ -117,6 +117,13 @@ void peer_disallow_all(struct peer *peer)
 	allowedips_remove_all(peer->device->allowed_ips, &peer->allowed_ips);
 }
 
+struct peer *peer_of_owner(struct allowedips_owner *owner)
+{
+	if (!owner)
+		return NULL;
+	return (struct peer *)((char *)owner - offsetof(struct peer, allowed_ips));
+}
+
 const struct allowedips_owner *peer_allowed_ips(const struct peer *peer)
 {
 	return &peer->allowed_ips;

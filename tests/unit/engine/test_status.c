@@ -16,6 +16,8 @@ static struct rig *watched(void)
 	struct rig *rig = rig_new();
 
 	assert_int_equal(watch_new(&rig->engine, &rig->engine.watch), 0);
+	strcpy(rig->engine.host, "gw-a");
+	rig->engine.monitor_pid = 41;
 	rig->engine.start = (struct privsep_start){
 		.started_us = clock_mono().us - 5 * US_PER_S,
 		.engine_restarts = 2,
@@ -70,7 +72,8 @@ static void status_tells_all_that_the_contract_names(void **state)
 	assert_string_equal(text(status, "program"), "vpnd");
 	assert_string_equal(text(status, "config_hash"), "0123456789abcdef");
 	assert_int_equal(number(status, "started_s"), 5);
-	assert_int_equal(number(status, "pid"), getppid());
+	assert_string_equal(text(status, "host"), "gw-a");
+	assert_int_equal(number(status, "pid"), 41);
 	assert_int_equal(number(json_object_get(status, "engine"), "restarts"), 2);
 	tunnel = json_array_get(json_object_get(status, "tunnels"), 0);
 	for (size_t i = 0; i < sizeof(of_tunnel) / sizeof(*of_tunnel); i++)
@@ -142,7 +145,17 @@ static void a_route_is_reachable_by_a_tunnel_that_is_not_down(void **state)
 	tunnel_set_link(rig->tunnel, true, 1420);
 	status = look(rig);
 	route = json_array_get(json_object_get(status, "routes"), 0);
+	assert_string_equal(text(route, "state"), "unreachable");
+	assert_string_equal(
+		text(route, "reason"), "no peer of its tunnel has it in allowed_ips");
+	json_decref(status);
+
+	free(rig_ask(rig, "set=1\npublic_key=" RIG_PEER_1 "\nallowed_ip=10.241.0.0/17\n"
+			  "allowed_ip=10.241.128.0/17\n\n"));
+	status = look(rig);
+	route = json_array_get(json_object_get(status, "routes"), 0);
 	assert_string_equal(text(route, "via"), "city-a");
+	assert_true(json_is_null(json_object_get(route, "reason")));
 	assert_true(json_is_null(json_object_get(route, "backup")));
 	assert_true(json_is_null(json_object_get(route, "backup_state")));
 	assert_string_equal(text(route, "state"), "reachable");
