@@ -184,6 +184,7 @@ static const struct rule rules[] = {
 	{ENGINE(PRIVSEP_TUNNEL_FAILED), OF(failed), .fits = fits_failed},
 	{ENGINE(PRIVSEP_LABEL), .size = sizeof(struct privsep_label), .fits = fits_label},
 	{ENGINE(PRIVSEP_PEER_STATE), OF(peer_state), .fits = fits_peer_state},
+	{ENGINE(PRIVSEP_TUN_LOST), SLOT},
 	{ENGINE(PRIVSEP_PATH), OF(path), .fits = fits_path},
 };
 

@@ -68,7 +68,8 @@ enum privsep_type {
 	PRIVSEP_TUNNEL_FAILED, /* struct privsep_failed: a batch cannot be carried out */
 	PRIVSEP_LABEL,         /* struct privsep_label: the key is about to use such a label */
 	PRIVSEP_PEER_STATE,    /* struct privsep_peer_state: liveness changed */
-	PRIVSEP_PATH,          /* struct privsep_path: does the host still route like this? */
+	PRIVSEP_TUN_LOST, /* struct privsep_slot: the TUN descriptor fails; is its device gone? */
+	PRIVSEP_PATH,     /* struct privsep_path: does the host still route like this? */
 };
 
 /* Later than any time that a clock can show by mistake and still be mended. */

@@ -325,6 +325,7 @@ static void carry_out(struct engine *engine, const union privsep_message *msg, i
 	case PRIVSEP_TUNNEL_FAILED:
 	case PRIVSEP_LABEL:
 	case PRIVSEP_PEER_STATE:
+	case PRIVSEP_TUN_LOST:
 	case PRIVSEP_PATH:
 		break; /* ours to say: privsep_check has refused them */
 	}

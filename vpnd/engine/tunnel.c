@@ -187,10 +187,16 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* A TUN whose interface is gone stays readable for ever: stop listening, the monitor will tell. */
+/*
+ * A TUN whose interface is gone stays readable for ever: stop listening. The monitor may not know
+ * yet; if the interface is in another network namespace, nobody else tells it.
+ */
 static int stop_listening(struct tunnel *tunnel, sd_event_source *source, int error)
 {
-	log_warn("%s: a descriptor failed: %s", tunnel->name, strerror(-error));
+	const struct privsep_slot lost = {.type = PRIVSEP_TUN_LOST, .slot = tunnel->slot};
+
+	log_debug("%s: TUN: %s", tunnel->name, strerror(-error));
+	engine_tell(tunnel->engine, &lost, sizeof(lost), -1);
 	return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 }
 

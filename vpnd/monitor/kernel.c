@@ -52,6 +52,15 @@ static void lose(struct monitor *m, struct held *h)
 	}
 	log_warn("interface %s was deleted by another program", h->name);
 	h->ifindex = 0;
+	h->away = false;
+}
+
+void kernel_check_device(struct monitor *m, struct held *h)
+{
+	if (h->ifindex == 0 || tundev_alive(h->tun_fd))
+		return;
+	lose(m, h);
+	reconcile_soon(m->reconcile);
 }
 
 static void follow(struct monitor *m, struct held *h, const struct nl_link *link)

@@ -185,6 +185,8 @@ static void on_message(void *arg, const union privsep_message *msg, int fd_)
 		keep_state(h, &fd);
 	else if (msg->type == PRIVSEP_PEER_STATE)
 		on_peer_state(m, h, &msg->peer_state);
+	else if (msg->type == PRIVSEP_TUN_LOST)
+		kernel_check_device(m, h);
 	else if (msg->type == PRIVSEP_PATH)
 		kernel_check_path(m, h, &msg->path);
 	else if (msg->type == PRIVSEP_TUNNEL_FAILED)

@@ -97,6 +97,9 @@ void kernel_end(struct monitor *m);
 /* Tell the engine about all routes, after a start or a change of config. */
 void kernel_tell_routes(struct monitor *m);
 
+/* Notice that a device is gone, if it is: of one in another namespace netlink does not tell. */
+void kernel_check_device(struct monitor *m, struct held *h);
+
 /* Tell the engine if datagrams on this path leave by another interface than they came in by. */
 void kernel_check_path(struct monitor *m, const struct held *h, const struct privsep_path *path);
 

@@ -80,6 +80,7 @@ static const struct sample samples[] = {
 	OF(failed, E, false, PRIVSEP_TUNNEL_FAILED, 3, 22, "no key"),
 	{{.label = {PRIVSEP_LABEL, .newest_s = 7}}, sizeof(struct privsep_label), false, E, false},
 	OF(peer_state, E, false, PRIVSEP_PEER_STATE, 3, .up = true),
+	SLOT(PRIVSEP_TUN_LOST, E, false),
 	OF(path, E, false, PRIVSEP_PATH, 3, .remote.addr = {ADDR_V4, {1}}, .local = {ADDR_V4, {2}},
 		.ifindex = 7),
 };
