@@ -146,8 +146,7 @@ static void a_route_is_reachable_by_a_tunnel_that_is_not_down(void **state)
 	status = look(rig);
 	route = json_array_get(json_object_get(status, "routes"), 0);
 	assert_string_equal(text(route, "state"), "unreachable");
-	assert_string_equal(
-		text(route, "reason"), "no peer of its tunnel has it in allowed_ips");
+	assert_string_equal(text(route, "reason"), "no peer of its tunnel has it in allowed_ips");
 	json_decref(status);
 
 	free(rig_ask(rig, "set=1\npublic_key=" RIG_PEER_1 "\nallowed_ip=10.241.0.0/17\n"
