@@ -40,12 +40,12 @@ struct world_host {
 	struct peer *peer;        /* the other one */
 	struct endpoint endpoint; /* where it sends from */
 	uint8_t private_key[KEY_LEN], public_key[KEY_LEN];
-	uint64_t label;           /* of the newest timestamp, in steps */
+	uint64_t label;                        /* of the newest timestamp, in steps */
 	unsigned int events[EVENT_LOOPED + 1]; /* by enum device_event */
-	unsigned int sent[5];     /* datagrams by message type */
-	unsigned int delivered;   /* inner packets that came out */
-	uint32_t newest_sequence; /* of what came out */
-	unsigned int backwards;   /* inner packets that came out after a later one */
+	unsigned int sent[5];                  /* datagrams by message type */
+	unsigned int delivered;                /* inner packets that came out */
+	uint32_t newest_sequence;              /* of what came out */
+	unsigned int backwards;                /* inner packets that came out after a later one */
 };
 
 struct world {
