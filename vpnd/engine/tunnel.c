@@ -15,8 +15,8 @@
 #include "vpnd/engine/intake.h"
 #include "vpnd/engine/state.h"
 #include "vpnd/engine/uapi.h"
+#include "vpnd/engine/upcalls.h"
 #include "vpnd/proto/crypto.h"
-#include "vpnd/proto/tai64n.h"
 
 enum {
 	LOOPS_PER_MINUTE = 1,
@@ -27,141 +27,12 @@ enum {
 	SAVE_SHARE = 20, /* saving takes at most this part of the time, unless changes are rare */
 };
 
-static void save_soon(struct tunnel *tunnel);
-
-/* --- what the core asks for ------------------------------------------------------------------- */
-
-static void send(void *arg, const struct path *path, uint8_t class, const void *bytes, size_t len)
-{
-	struct tunnel *tunnel = arg;
-
-	lane_send(&tunnel->lane, path, class, bytes, len);
-}
-
-static void random_bytes(void *arg, void *out, size_t len)
-{
-	(void)arg;
-	randombytes_buf(out, len);
-}
-
-static void timestamp(void *arg, uint8_t out[static TIMESTAMP_LEN])
-{
-	struct tunnel *tunnel = arg;
-	struct privsep_label msg = {.type = PRIVSEP_LABEL};
-	struct wall label;
-	bool tell;
-
-	memcpy(msg.public_key, device_public_key(tunnel->device), KEY_LEN);
-	label = labels_next(&tunnel->engine->labels, msg.public_key, clock_wall(), &tell);
-	msg.newest_s = label.s;
-	if (tell)
-		engine_tell(tunnel->engine, &msg, sizeof(msg), -1);
-	tai64n_label(out, label.s, label.ns);
-}
-
 const char *tunnel_peer_label(const struct peer *peer, char out[static TUNNEL_PEER_LABEL])
 {
 	const struct tunnel_peer *extra = peer_user(peer);
 
 	return extra->name[0] ? extra->name : key_to_base64(peer_public_key(peer), out);
 }
-
-static void check_clock(struct tunnel *tunnel, const struct peer *peer, const char *label)
-{
-	struct peer_info info;
-	int64_t ahead_s;
-
-	peer_info(peer, &info, clock_mono());
-	ahead_s = judge_ahead_s(&info, clock_wall());
-	if (ahead_s)
-		log_warn_limited(&tunnel->clocks, clock_mono(),
-			"%s: the clock of %s is %lld s ahead of ours: once it is put right, its "
-			"handshakes are refused as old until the peer is removed and added again",
-			tunnel->name, label, (long long)ahead_s);
-}
-
-static void say_replayed(struct tunnel *tunnel, const struct peer *peer, const char *label)
-{
-	struct peer_info info;
-
-	peer_info(peer, &info, clock_mono());
-	/* While the peer is heard, it is a stranger who plays back what he recorded. */
-	if (mono_expired_s(info.last_received, KEEPALIVE_TIMEOUT_S, clock_mono()))
-		log_warn_limited(&tunnel->clocks, clock_mono(),
-			"%s: a handshake of %s is refused as older than one before: did its clock "
-			"go back?",
-			tunnel->name, label);
-}
-
-static void say_rivals(struct tunnel *tunnel, const struct peer *peer, const char *label)
-{
-	char a[ENDPOINT_STRLEN], b[ENDPOINT_STRLEN];
-	struct peer_info info;
-
-	peer_info(peer, &info, clock_mono());
-	log_warn_limited(&tunnel->rivals, clock_mono(),
-		"%s: two hosts use the key of peer %s: %s and %s", tunnel->name, label,
-		endpoint_format(&info.rivals[0], a), endpoint_format(&info.rivals[1], b));
-}
-
-static void on_event(void *arg, struct peer *peer, enum device_event event)
-{
-	struct tunnel *tunnel = arg;
-	struct tunnel_peer *extra = peer_user(peer);
-	char room[TUNNEL_PEER_LABEL], at[ENDPOINT_STRLEN];
-	const char *label = tunnel_peer_label(peer, room);
-	struct peer_info info;
-
-	switch (event) {
-	case EVENT_HANDSHAKE_SENT:
-		log_debug("%s: handshake sent to %s", tunnel->name, label);
-		return;
-	case EVENT_SESSION:
-		extra->session_wall = clock_wall();
-		log_debug("%s: new session with %s", tunnel->name, label);
-		break;
-	case EVENT_HANDSHAKE_FAILED:
-		log_info("%s: %s does not answer; the next packet for it tries again", tunnel->name,
-			label);
-		return;
-	case EVENT_SESSION_EXPIRED:
-		log_debug("%s: keys of %s wiped", tunnel->name, label);
-		break;
-	case EVENT_INITIATION:
-		check_clock(tunnel, peer, label);
-		return;
-	case EVENT_REPLAYED:
-		say_replayed(tunnel, peer, label);
-		return;
-	case EVENT_RIVALS:
-		say_rivals(tunnel, peer, label);
-		return;
-	case EVENT_ROAMED:
-		peer_info(peer, &info, clock_mono());
-		log_info_limited(&tunnel->roaming, clock_mono(), "%s: %s is at %s", tunnel->name,
-			label, endpoint_format(&info.path.remote, at));
-		break;
-	case EVENT_LOCAL_MOVED:
-		paths_moved(tunnel->engine, peer);
-		return;
-	case EVENT_LOOPED:
-		peer_info(peer, &info, clock_mono());
-		log_warn_limited(&tunnel->loops, clock_mono(),
-			"%s: the route to %s at %s leads into %s itself, which cannot work: give "
-			"that address a route outside of the tunnel, or set an fwmark and a rule "
-			"for it",
-			tunnel->name, label, endpoint_format(&info.path.remote, at), tunnel->name);
-		return;
-	}
-	save_soon(tunnel); /* not now: the core is at work */
-}
-
-static const struct device_upcalls UPCALLS = {
-	.send = send,
-	.random = random_bytes,
-	.timestamp = timestamp,
-	.event = on_event,
-};
 
 /* --- events ----------------------------------------------------------------------------------- */
 
@@ -259,7 +130,7 @@ static int on_saver(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
-static void save_soon(struct tunnel *tunnel)
+void tunnel_save_soon(struct tunnel *tunnel)
 {
 	sd_event_source_set_time(tunnel->saver, tunnel->next_save.us);
 	sd_event_source_set_enabled(tunnel->saver, SD_EVENT_ONESHOT);
@@ -270,7 +141,7 @@ void tunnel_changed(struct tunnel *tunnel)
 	mono_t now = clock_mono();
 
 	if (mono_before(now, tunnel->next_save))
-		save_soon(tunnel);
+		tunnel_save_soon(tunnel);
 	else
 		save(tunnel, now);
 	set_timer(tunnel);
@@ -306,7 +177,7 @@ int tunnel_new(struct engine *engine, uint32_t slot, const char *name, struct tu
 	tunnel->rivals = LOG_LIMIT_INIT(RIVALS_PER_MINUTE);
 	tunnel->clocks = LOG_LIMIT_INIT(CLOCKS_PER_MINUTE);
 	strncpy(tunnel->name, name, sizeof(tunnel->name) - 1);
-	tunnel->device = device_new(&UPCALLS, tunnel, engine->guard);
+	tunnel->device = device_new(&upcalls_of_tunnel, tunnel, engine->guard);
 	lane_init(&tunnel->lane, tunnel->device, &engine->batch);
 	r = tunnel->device ? add_timers(tunnel) : -ENOMEM;
 	if (r < 0) {

@@ -127,4 +127,7 @@ int tunnel_mark(struct tunnel *tunnel, uint32_t fwmark, tunnel_done_fn done, voi
  */
 void tunnel_changed(struct tunnel *tunnel);
 
+/* Hand the state over soon: from an upcall, or for what is no great loss. */
+void tunnel_save_soon(struct tunnel *tunnel);
+
 #endif
