@@ -24,8 +24,7 @@ CC       := gcc
 endif
 PYTHON   := /usr/bin/python3
 
-PKGS     := libsodium libb2 libnl-3.0 libnl-route-3.0 libnftables libconfig jansson libsystemd libcap-ng libseccomp libmnl \
-	    libnetfilter_conntrack
+PKGS     := libsodium libb2 libnl-3.0 libnftables libconfig jansson libsystemd libcap-ng libseccomp libmnl
 WARN     := -Wall -Wextra -Werror -Wshadow -Wcast-qual -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	    -Wpointer-arith -Wwrite-strings -Wformat=2 -Wno-format-nonliteral
 HARDEN   := -fstack-protector-strong -fPIE -fstack-clash-protection
@@ -40,7 +39,7 @@ PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 # -iquote, not -I: our room netlink/ must not stand in for libnl's <netlink/...>.
 CPPFLAGS += -iquote . -D_GNU_SOURCE -DGATEHOUSE_VERSION='"$(VERSION)"'
 CFLAGS   = -std=gnu11 $(OPT) $(WARN) $(HARDEN) $(SAN) $(PKG_CFLAGS)
-LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SAN)
+LDFLAGS  += -pie -Wl,-z,relro,-z,now,--as-needed $(SAN)
 
 ROOMS    := base netlink vpnd/proto vpnd/data vpnd/engine vpnd/monitor vpnd natd vpnctl
 PROGRAMS := vpnd natd vpnctl
@@ -52,7 +51,7 @@ srcs     = $(filter-out $(MAINS),$(wildcard $(1)/*.c))
 objs     = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 BASE_LIBS    := -lsodium -lconfig -ljansson -lsystemd -lcap-ng -lseccomp
-NETLINK_LIBS := -lnl-route-3 -lnl-3 -lnftables -lmnl -lnetfilter_conntrack
+NETLINK_LIBS := -lnl-3 -lnftables -lmnl
 
 # What each room links, itself first: the walls of the house, as the linker sees them.
 link_base         := $(call lib,base) $(BASE_LIBS)
