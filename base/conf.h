@@ -144,6 +144,9 @@ struct conf_errors {
 
 /* Print each as "file:line: reason". */
 void conf_errors_print(FILE *f, const struct conf_errors *errors);
+
+/* The same into `out`, without the last newline, as far as `len` bytes hold it. */
+void conf_errors_text(const struct conf_errors *errors, char *out, size_t len);
 void conf_errors_done(struct conf_errors *errors);
 
 /*

@@ -116,6 +116,23 @@ void conf_errors_print(FILE *f, const struct conf_errors *errors)
 		fprintf(f, "and %zu more\n", errors->dropped);
 }
 
+void conf_errors_text(const struct conf_errors *errors, char *out, size_t len)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t text_len;
+	FILE *f = open_memstream(&text, &text_len);
+
+	snprintf(out, len, "out of memory");
+	if (!f)
+		return;
+	conf_errors_print(f, errors);
+	if (fclose(f) != 0)
+		return;
+	while (text_len > 0 && text[text_len - 1] == '\n')
+		text[--text_len] = '\0';
+	snprintf(out, len, "%s", text);
+}
+
 void conf_errors_done(struct conf_errors *errors)
 {
 	for (size_t i = 0; i < errors->n; i++) {

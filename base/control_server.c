@@ -22,7 +22,7 @@
 #include "base/control.h"
 #include "base/log.h"
 
-#define ERROR_MAX 512 /* bytes of an error text, before escaping */
+#define ERROR_MAX 4096 /* bytes of an error text, before escaping */
 
 /* How often the listening socket may wake us: when descriptors run out, it stays readable. */
 #define ACCEPT_BURST 32

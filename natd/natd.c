@@ -164,22 +164,19 @@ static void on_net_changed(struct observe *observe, void *arg)
 
 /* --- reload ----------------------------------------------------------------------------------- */
 
-/* All into the log, the first into err. */
+/* Into err and, a line each, into the log. */
 static void report_errors(const struct conf_errors *errors, int r, char *err, size_t errlen)
 {
-	const struct conf_error *first = errors->items;
+	char *copy, *line, *rest;
 
-	for (size_t i = 0; i < errors->n; i++)
-		log_err("%s:%d: %s", first[i].file, first[i].line, first[i].reason);
-	if (!errors->n) {
+	if (errors->n)
+		conf_errors_text(errors, err, errlen);
+	else
 		snprintf(err, errlen, "cannot load the config: %s", strerror(-r));
-		log_err("%s", err);
-	} else if (errors->n == 1) {
-		snprintf(err, errlen, "%s:%d: %s", first->file, first->line, first->reason);
-	} else {
-		snprintf(err, errlen, "%s:%d: %s (and %zu more)", first->file, first->line,
-			first->reason, errors->n - 1);
-	}
+	rest = copy = strdup(err);
+	while ((line = strsep(&rest, "\n")))
+		log_err("%s", line);
+	free(copy);
 }
 
 int natd_reload(struct natd *natd, char *err, size_t errlen)
@@ -221,7 +218,7 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
 
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *arg)
 {
-	char err[NATD_WHY_SIZE];
+	char err[NATD_ERRORS_SIZE];
 
 	(void)source;
 	(void)si;
@@ -289,7 +286,7 @@ static int take_lock(struct natd *natd)
 static int load_config(struct natd *natd)
 {
 	struct conf_errors errors = {0};
-	char err[NATD_WHY_SIZE];
+	char err[NATD_ERRORS_SIZE];
 	int r = active_load(natd->options->config, &natd->active, &errors);
 
 	if (r < 0)

@@ -18,6 +18,7 @@ struct observe;
 
 #define NATD_CONFIG "/etc/gatehouse/natd.conf"
 #define NATD_WHY_SIZE 512
+#define NATD_ERRORS_SIZE 4096 /* bytes for the errors of a config, a line each */
 #define NATD_PATH_SIZE 128
 
 struct natd_options {

@@ -74,23 +74,6 @@ static void refuse(struct monitor *m, int error, const char *reason)
 /* --- all that can fail ---------------------------------------------------------------------------
  */
 
-static void print_errors(const struct conf_errors *errors, char *out, size_t len)
-{
-	_cleanup_free_ char *text = NULL;
-	size_t text_len;
-	FILE *f = open_memstream(&text, &text_len);
-
-	snprintf(out, len, "out of memory");
-	if (!f)
-		return;
-	conf_errors_print(f, errors);
-	if (fclose(f) != 0)
-		return;
-	while (text_len > 0 && text[text_len - 1] == '\n')
-		text[--text_len] = '\0';
-	snprintf(out, len, "%s", text);
-}
-
 static int load(struct monitor *m, struct reload *rl)
 {
 	struct conf_errors errors = {0};
@@ -100,7 +83,7 @@ static int load(struct monitor *m, struct reload *rl)
 		r = vpnd_conf_hash(rl->conf, rl->hash);
 		snprintf(rl->reason, sizeof(rl->reason), "out of memory");
 	} else {
-		print_errors(&errors, rl->reason, sizeof(rl->reason));
+		conf_errors_text(&errors, rl->reason, sizeof(rl->reason));
 	}
 	conf_errors_done(&errors);
 	return r;
