@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <seccomp.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include "base/sandbox.h"
 
@@ -9,7 +11,16 @@ static int allow(scmp_filter_ctx filter, const char *name)
 	int nr = seccomp_syscall_resolve_name(name);
 
 	/* A negative number is a system call of some other architecture. */
-	return nr < 0 ? 0 : seccomp_rule_add(filter, SCMP_ACT_ALLOW, nr, 0);
+	if (nr < 0)
+		return 0;
+	/*
+	 * Other sockets reach the network and, as a TCP stream that lingers, hold up whoever closes
+	 * the descriptor last: that may be one who was sent it.
+	 */
+	if (strcmp(name, "socket") == 0)
+		return seccomp_rule_add(
+			filter, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, nr, 0);
 }
 
 int sandbox_restrict_syscalls(const char *const *names, size_t n)

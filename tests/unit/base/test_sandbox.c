@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -143,6 +144,29 @@ static void only_listed_system_calls_are_left(void **state)
 	assert_int_equal(in_child(allow_few_syscalls), 0);
 }
 
+static int allow_sockets(void)
+{
+	static const char *const few[] = {"socket", "exit_group", "mmap", "munmap", "madvise",
+		"futex", "gettid", "getpid", "sigaltstack"};
+	static const int others[] = {AF_INET, AF_INET6, AF_NETLINK, AF_PACKET};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		sandbox_restrict_syscalls(few, sizeof(few) / sizeof(few[0])) < 0)
+		return 1;
+	if (socket(AF_UNIX, SOCK_DGRAM, 0) < 0)
+		return 2;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (socket(others[i], SOCK_STREAM, 0) != -1 || errno != EPERM)
+			return 3;
+	return 0;
+}
+
+static void of_sockets_only_unix_is_left(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(allow_sockets), 0);
+}
+
 static void dropping_to_root_is_refused(void **state)
 {
 	(void)state;
@@ -169,6 +193,7 @@ int main(void)
 		cmocka_unit_test(drop_leaves_nothing_and_no_way_back),
 		cmocka_unit_test(restrict_keeps_exactly_what_was_asked),
 		cmocka_unit_test(only_listed_system_calls_are_left),
+		cmocka_unit_test(of_sockets_only_unix_is_left),
 		cmocka_unit_test(dropping_to_root_is_refused),
 		cmocka_unit_test(user_is_looked_up_with_fallback),
 	};
