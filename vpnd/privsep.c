@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "vpnd/privsep.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 
@@ -219,4 +222,18 @@ const char *privsep_check(const void *msg, size_t len, bool has_fd, enum privsep
 		!slot_fits(rule, &m) || (rule->fits != NULL && !rule->fits(&m)))
 		return NULL;
 	return rule->name;
+}
+
+const int privsep_state_seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+
+int privsep_check_state(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	if (seals < 0 || (seals & privsep_state_seals) != privsep_state_seals || fstat(fd, &st) < 0)
+		return -EPERM;
+	/* What was allocated past its end before it was sealed is held as well. */
+	return st.st_size > PRIVSEP_STATE_MAX || st.st_blocks > PRIVSEP_STATE_MAX / 512 ? -EFBIG
+											: 0;
 }

@@ -24,11 +24,12 @@
 #include "base/addr.h"
 
 enum {
-	PRIVSEP_NAME = 64,     /* bytes of a peer's name with its NUL */
-	PRIVSEP_IFNAME = 16,   /* bytes of an interface name with its NUL */
-	PRIVSEP_HOST = 256,    /* bytes of an endpoint text with its NUL */
-	PRIVSEP_REASON = 128,  /* bytes of a reason in words with its NUL */
-	PRIVSEP_TUNNELS = 256, /* slots are smaller than this */
+	PRIVSEP_NAME = 64,            /* bytes of a peer's name with its NUL */
+	PRIVSEP_IFNAME = 16,          /* bytes of an interface name with its NUL */
+	PRIVSEP_HOST = 256,           /* bytes of an endpoint text with its NUL */
+	PRIVSEP_REASON = 128,         /* bytes of a reason in words with its NUL */
+	PRIVSEP_TUNNELS = 256,        /* slots are smaller than this */
+	PRIVSEP_STATE_MAX = 64 << 20, /* bytes of a tunnel's state */
 };
 
 enum privsep_type {
@@ -254,5 +255,14 @@ enum privsep_side {
  * carries one. Returns its name for the log, or NULL when the sender must not live on.
  */
 const char *privsep_check(const void *msg, size_t len, bool has_fd, enum privsep_side side);
+
+/* The seals of a state: neither its bytes nor what memory it holds can change any more. */
+extern const int privsep_state_seals;
+
+/*
+ * Check that `fd` can be kept as a tunnel's state: a memfd with these seals that is and holds no
+ * more than PRIVSEP_STATE_MAX. Returns 0, -EPERM if it is no such file, or -EFBIG.
+ */
+int privsep_check_state(int fd);
 
 #endif

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -14,12 +13,12 @@
 #include "vpnd/engine/uapi_apply.h"
 #include "vpnd/engine/uapi_parse.h"
 #include "vpnd/engine/uapi_print.h"
+#include "vpnd/privsep.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
 #endif
 
-enum { SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
 enum { INPUT_LEN = 16 * 1024 }; /* bytes read at once */
 
 static int new_memfd(void)
@@ -58,29 +57,16 @@ int state_save(const struct tunnel *tunnel, mono_t now, int *fd)
 		uapi_print_state(tunnel, now, &text);
 		error = text.error;
 	}
-	if (error == 0 && text.len > STATE_MAX)
+	if (error == 0 && text.len > PRIVSEP_STATE_MAX)
 		error = -EFBIG;
 	if (error == 0)
 		error = write_all(file, &text);
 	text_done(&text);
-	if (error == 0 && fcntl(file, F_ADD_SEALS, SEALS) < 0)
+	if (error == 0 && fcntl(file, F_ADD_SEALS, privsep_state_seals) < 0)
 		error = -errno;
 	if (error == 0)
 		*fd = cleanup_take_fd(&file);
 	return error;
-}
-
-/* What cannot change while it is read. */
-static int check_file(int fd)
-{
-	int seals = fcntl(fd, F_GET_SEALS);
-	struct stat st;
-
-	if (seals < 0 || (seals & SEALS) != SEALS)
-		return -EPERM;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	return st.st_size > STATE_MAX ? -EFBIG : 0;
 }
 
 /* Read one `set` request that is all there is in `fd`. */
@@ -107,7 +93,7 @@ static int read_all(int fd, struct uapi_parser *parser)
 int state_restore(struct tunnel *tunnel, mono_t now, int fd)
 {
 	struct uapi_parser parser;
-	int error = check_file(fd);
+	int error = privsep_check_state(fd);
 
 	if (error)
 		return error;

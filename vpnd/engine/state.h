@@ -11,11 +11,9 @@
 
 struct tunnel;
 
-#define STATE_MAX (64 * 1024 * 1024) /* bytes */
-
 /*
  * Write the state of `tunnel` into a new memfd that nobody can change. Returns 0 with *fd
- * (O_CLOEXEC) the caller's, -EFBIG past STATE_MAX, or a negative errno.
+ * (O_CLOEXEC) the caller's, -EFBIG past PRIVSEP_STATE_MAX, or a negative errno.
  */
 int state_save(const struct tunnel *tunnel, mono_t now, int *fd);
 

@@ -26,17 +26,25 @@ static void report_broken(struct engine_link *l, const char *why)
 		upcalls->broken(l->arg, why);
 }
 
+/* Any other descriptor, kept, could hold what is to end with the engine: a device, a socket. */
+static bool is_allowed(const union privsep_message *m, size_t len, int fd)
+{
+	return privsep_check(m, len, fd >= 0, PRIVSEP_FROM_ENGINE) &&
+	       (m->type != PRIVSEP_STATE || privsep_check_state(fd) == 0);
+}
+
 static void on_message(void *arg, const void *msg, size_t len, int fd)
 {
 	struct engine_link *l = arg;
 	union privsep_message m = {0};
 
-	if (!l->upcalls || !privsep_check(msg, len, fd >= 0, PRIVSEP_FROM_ENGINE)) {
+	if (len <= sizeof(m))
+		memcpy(&m, msg, len);
+	if (!l->upcalls || !is_allowed(&m, len, fd)) {
 		cleanup_close(&fd);
 		report_broken(l, "it sent what it may not");
 		return;
 	}
-	memcpy(&m, msg, len);
 	l->upcalls->message(l->arg, &m, fd);
 }
 

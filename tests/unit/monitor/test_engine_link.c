@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
@@ -110,6 +111,71 @@ static void an_engine_that_breaks_the_rules_is_reported_once(void **state)
 	assert_int_equal(f->messages, 0);
 }
 
+static void say_state(struct fixture *f, int fd)
+{
+	struct privsep_slot m = {PRIVSEP_STATE, 1};
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct iovec iov = {&m, sizeof(m)};
+	const struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	assert_int_equal(sendmsg(f->engine, &msg, 0), sizeof(m));
+}
+
+static int make_state(off_t size, off_t past_end, int seals)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, size), 0);
+	if (past_end)
+		assert_int_equal(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, past_end), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
+	return fd;
+}
+
+static void check_state(struct fixture *f, int fd, bool fine)
+{
+	assert_true(fd >= 0);
+	say_state(f, fd);
+	close(fd);
+	run(f);
+	assert_int_equal(f->messages, fine);
+	assert_int_equal(f->broken, !fine);
+}
+
+static void state_that_is_sealed_is_taken(void **state)
+{
+	check_state(*state, make_state(PRIVSEP_STATE_MAX, 0, privsep_state_seals), true);
+}
+
+static void state_that_can_change_is_refused(void **state)
+{
+	check_state(*state, make_state(1, 0, privsep_state_seals & ~F_SEAL_GROW), false);
+}
+
+static void state_that_is_too_long_is_refused(void **state)
+{
+	check_state(*state, make_state(PRIVSEP_STATE_MAX + 1, 0, privsep_state_seals), false);
+}
+
+static void state_that_holds_memory_past_its_end_is_refused(void **state)
+{
+	check_state(
+		*state, make_state(1, PRIVSEP_STATE_MAX + (1 << 12), privsep_state_seals), false);
+}
+
+static void state_that_is_no_file_is_refused(void **state)
+{
+	check_state(*state, socket(AF_UNIX, SOCK_DGRAM, 0), false);
+}
+
 static void the_end_of_an_engine_is_no_offence(void **state)
 {
 	struct fixture *f = *state;
@@ -198,6 +264,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_an_engine_may_say_arrives),
 		TEST(an_engine_that_breaks_the_rules_is_reported_once),
+		TEST(state_that_is_sealed_is_taken),
+		TEST(state_that_can_change_is_refused),
+		TEST(state_that_is_too_long_is_refused),
+		TEST(state_that_holds_memory_past_its_end_is_refused),
+		TEST(state_that_is_no_file_is_refused),
 		TEST(the_end_of_an_engine_is_no_offence),
 		TEST(a_large_config_arrives_whole_and_in_order),
 		TEST(an_engine_that_never_reads_is_reported),
