@@ -30,6 +30,7 @@ struct labels {
 	struct entry entries[LABELS_KEYS];
 	size_t count;
 	mono_t failed; /* when the file could not be written; MONO_UNSET: it could */
+	mono_t paid;   /* the writes so far are as many as there may be until then */
 };
 
 /* --- the table ---------------------------------------------------------------------------------
@@ -105,6 +106,20 @@ static void load(struct labels *labels)
 		log_warn("%s is damaged: if the clock went back since it was written, peers refuse "
 			 "us until it has caught up",
 			labels->path);
+}
+
+/* Whoever asks for the writes must not keep us, or the disk, busy with them. True counts one. */
+static bool may_write(struct labels *labels, mono_t now)
+{
+	mono_t paid = mono_before(labels->paid, now) ? now : labels->paid;
+
+	if (mono_is_set(labels->failed) && !mono_expired_s(labels->failed, LABELS_RETRY_S, now))
+		return false;
+	paid = mono_add_s(paid, LABELS_GAP_S);
+	if (mono_before(mono_add_s(now, LABELS_BURST * LABELS_GAP_S), paid))
+		return false;
+	labels->paid = paid;
+	return true;
 }
 
 /* What the file is to say of a key. */
@@ -211,9 +226,8 @@ void labels_raise(struct labels *labels, const uint8_t public_key[static KEY_LEN
 	raised->in_use = true;
 	if (newest_s + LABELS_AHEAD_S / 2 <= raised->stored_s)
 		return;
-	if (mono_is_set(labels->failed) && !mono_expired_s(labels->failed, LABELS_RETRY_S, now))
-		return;
-	write_file(labels, LABELS_AHEAD_S, now);
+	if (may_write(labels, now))
+		write_file(labels, LABELS_AHEAD_S, now);
 }
 
 void labels_save(struct labels *labels)

@@ -20,6 +20,8 @@ enum {
 	LABELS_AHEAD_S = 300, /* by how much the file is ahead when it is written */
 	LABELS_KEYS = 1024,   /* the one that is furthest back makes room for another */
 	LABELS_RETRY_S = 60,  /* from a failed write to the next */
+	LABELS_GAP_S = 1,     /* between writes in the long run, and how many may come at once: */
+	LABELS_BURST = 64,
 };
 
 struct labels;
@@ -34,7 +36,8 @@ void labels_free(struct labels *labels); /* NULL is fine */
 
 /*
  * Labels of this key are used up to the end of this second. Nothing is ever lowered. Writes the
- * file if it has to; that it cannot is logged, and tried again.
+ * file if it has to; that it cannot is logged, and tried again. Past LABELS_BURST, a key may have
+ * to wait for the next write, which is of all keys.
  */
 void labels_raise(struct labels *labels, const uint8_t public_key[static KEY_LEN], int64_t newest_s,
 	mono_t now);

@@ -96,7 +96,7 @@ static void file_is_never_behind_and_seldom_written(void **state)
 	(void)state;
 	labels_raise(labels, KEY_B, 500, NOW);
 	for (int64_t s = 1000; s < 1000 + 86400; s += 5) {
-		labels_raise(labels, KEY_A, s, NOW);
+		labels_raise(labels, KEY_A, s, mono_add_s(NOW, (uint64_t)s));
 		if (file_now() != before) {
 			before = file_now();
 			writes++;
@@ -191,6 +191,27 @@ static void disk_that_fails_is_tried_again_and_stops_nothing(void **state)
 	labels_free(labels);
 }
 
+/* A hostile engine: each of its messages alone would be worth a write. */
+static void writes_are_bounded_whatever_is_asked_for(void **state)
+{
+	struct labels *labels = labels_new(path);
+	unsigned int writes = 0;
+	ino_t before = 0;
+	int64_t s = 0;
+
+	(void)state;
+	for (unsigned int ms = 0; ms < 10000; ms += 10) {
+		labels_raise(labels, KEY_A, s += LABELS_AHEAD_S, mono_add_ms(NOW, ms));
+		writes += file_now() != before;
+		before = file_now();
+	}
+	assert_in_range(writes, LABELS_BURST, LABELS_BURST + 10 / LABELS_GAP_S);
+	/* Who had to wait is not forgotten: the next write, of another key, is of both. */
+	labels_raise(labels, KEY_B, 1000, mono_add_s(NOW, 20));
+	assert_int_equal(kept(KEY_A), s + LABELS_AHEAD_S);
+	labels_free(labels);
+}
+
 static void without_its_directory_nothing_is_kept(void **state)
 {
 	struct labels *labels = labels_new("/tmp/there-is-no-such-directory/labels");
@@ -233,6 +254,7 @@ int main(void)
 		IN_DIRECTORY(damaged_lines_cost_only_themselves),
 		IN_DIRECTORY(any_bytes_are_survived_and_nothing_impossible_is_taken),
 		IN_DIRECTORY(disk_that_fails_is_tried_again_and_stops_nothing),
+		IN_DIRECTORY(writes_are_bounded_whatever_is_asked_for),
 		IN_DIRECTORY(number_of_keys_is_bounded_and_the_oldest_go),
 		cmocka_unit_test(without_its_directory_nothing_is_kept),
 	};
