@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vpnd/privsep.h"
+
 enum {
 	NS_PER_S = 1000000000,
 	STEP_NS = 1 << 24, /* to the next label that is greater on the wire, see tai64n.h */
@@ -73,7 +75,7 @@ struct wall labels_next(struct labels *labels, const uint8_t public_key[static K
 		next.s++;
 	}
 	key->newest = after(&now, &next) ? now : next;
-	if (key->newest.s > key->told_s) {
+	if (key->newest.s > key->told_s && key->newest.s <= PRIVSEP_LABEL_MAX_S) {
 		key->told_s = key->newest.s;
 		*tell = true;
 	}

@@ -34,8 +34,8 @@ int labels_floor(struct labels *labels, const uint8_t public_key[static KEY_LEN]
 
 /*
  * The label for an initiation at `now`: that time, or what comes next if it is not past all labels
- * before it. *tell is set if the monitor is to be told of its second before it is used. When
- * memory is short the clock alone is what it goes by.
+ * before it. *tell is set if the monitor is to be told of its second before it is used; past
+ * PRIVSEP_LABEL_MAX_S it takes none. When memory is short the clock alone is what it goes by.
  */
 struct wall labels_next(struct labels *labels, const uint8_t public_key[static KEY_LEN],
 	struct wall now, bool *tell);

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "vpnd/engine/labels.h"
+#include "vpnd/privsep.h"
 #include "vpnd/proto/tai64n.h"
 
 static const uint8_t KEY_A[KEY_LEN] = {1}, KEY_B[KEY_LEN] = {2};
@@ -82,12 +83,37 @@ static void each_second_is_told_before_it_is_used(void **state)
 	labels_done(&labels);
 }
 
+/* Such a label, of an earlier engine or in the file, must not cost each engine its life. */
+static void what_may_not_be_told_is_not_told(void **state)
+{
+	struct labels labels = {0};
+	struct wall at, last = {0};
+	bool tell;
+
+	(void)state;
+	assert_int_equal(labels_floor(&labels, KEY_A, PRIVSEP_LABEL_MAX_S - 2), 0);
+	for (int i = 0; i < 1000; i++) {
+		struct privsep_label msg = {.type = PRIVSEP_LABEL};
+
+		at = labels_next(&labels, KEY_A, (struct wall){1000, 0}, &tell);
+		assert_true(at.s > last.s || (at.s == last.s && at.ns > last.ns));
+		last = at;
+		msg.newest_s = at.s;
+		if (tell)
+			assert_non_null(
+				privsep_check(&msg, sizeof(msg), false, PRIVSEP_FROM_ENGINE));
+	}
+	assert_true(last.s > PRIVSEP_LABEL_MAX_S);
+	labels_done(&labels);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(labels_grow_while_the_clock_does_anything),
 		cmocka_unit_test(labels_are_past_what_an_earlier_engine_used),
 		cmocka_unit_test(each_second_is_told_before_it_is_used),
+		cmocka_unit_test(what_may_not_be_told_is_not_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
