@@ -36,6 +36,12 @@ struct labels {
 /* --- the table ---------------------------------------------------------------------------------
  */
 
+/* What is only in the file makes room first: it may be anybody's, and as late as can be. */
+static bool goes_before(const struct entry *a, const struct entry *b)
+{
+	return a->in_use != b->in_use ? b->in_use : a->newest_s < b->newest_s;
+}
+
 /* The entry of a key; made if there is none, in the place of the least if there is no other. */
 static struct entry *find(struct labels *labels, const uint8_t *public_key)
 {
@@ -44,7 +50,7 @@ static struct entry *find(struct labels *labels, const uint8_t *public_key)
 	for (e = labels->entries; e < labels->entries + labels->count; e++) {
 		if (memcmp(e->public_key, public_key, KEY_LEN) == 0)
 			return e;
-		if (e->newest_s < least->newest_s)
+		if (goes_before(e, least))
 			least = e;
 	}
 	if (labels->count < LABELS_KEYS)

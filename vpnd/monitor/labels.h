@@ -18,7 +18,7 @@
 
 enum {
 	LABELS_AHEAD_S = 300, /* by how much the file is ahead when it is written */
-	LABELS_KEYS = 1024,   /* the one that is furthest back makes room for another */
+	LABELS_KEYS = 1024,   /* one that is not in use, or furthest back, makes room for another */
 	LABELS_RETRY_S = 60,  /* from a failed write to the next */
 	LABELS_GAP_S = 1,     /* between writes in the long run, and how many may come at once: */
 	LABELS_BURST = 64,

@@ -243,6 +243,31 @@ static void number_of_keys_is_bounded_and_the_oldest_go(void **state)
 	labels_free(labels);
 }
 
+/* What an engine that was compromised may have left. */
+static void keys_in_use_stay_in_a_file_full_of_others(void **state)
+{
+	FILE *f = fopen(path, "w");
+	char base64[KEY_BASE64_STRLEN];
+	uint8_t key[KEY_LEN] = {0};
+	struct labels *labels;
+
+	(void)state;
+	assert_non_null(f);
+	for (int i = 0; i < LABELS_KEYS; i++) {
+		key[2] = (uint8_t)i;
+		key[3] = (uint8_t)(i >> 8);
+		fprintf(f, "%s %lld\n", key_to_base64(key, base64), PRIVSEP_LABEL_MAX_S);
+	}
+	assert_int_equal(fclose(f), 0);
+	labels = labels_new(path);
+	assert_int_equal(newest(labels, key), PRIVSEP_LABEL_MAX_S);
+	labels_raise(labels, KEY_A, 1000, NOW);
+	labels_raise(labels, KEY_B, 1000, NOW);
+	assert_int_equal(kept(KEY_A), 1000 + LABELS_AHEAD_S);
+	assert_int_equal(kept(KEY_B), 1000 + LABELS_AHEAD_S);
+	labels_free(labels);
+}
+
 #define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
 int main(void)
@@ -256,6 +281,7 @@ int main(void)
 		IN_DIRECTORY(disk_that_fails_is_tried_again_and_stops_nothing),
 		IN_DIRECTORY(writes_are_bounded_whatever_is_asked_for),
 		IN_DIRECTORY(number_of_keys_is_bounded_and_the_oldest_go),
+		IN_DIRECTORY(keys_in_use_stay_in_a_file_full_of_others),
 		cmocka_unit_test(without_its_directory_nothing_is_kept),
 	};
 
