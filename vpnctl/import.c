@@ -129,8 +129,7 @@ static int parse(struct import *import)
 		text[len] = '\0';
 		r = wgquick_parse(file, text, (size_t)len, stderr, &import->quick);
 	}
-	if (len > 0)
-		sodium_memzero(text, (size_t)len);
+	sodium_memzero(text, FILE_MAX + 1); /* also what came before a read error */
 	free(text);
 	return r;
 }
