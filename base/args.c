@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char flags_help[] =
 	"\n"
@@ -78,4 +79,16 @@ int args_parse(const struct args_program *program, int argc, char **argv, struct
 	if (r == 0)
 		*out = args;
 	return r;
+}
+
+bool args_take_flag(int *argc, char **argv, const char *flag)
+{
+	int kept = 0, n = *argc;
+
+	for (int i = 0; i < n; i++)
+		if (i == 0 || strcmp(argv[i], flag) != 0)
+			argv[kept++] = argv[i];
+	argv[kept] = NULL;
+	*argc = kept;
+	return kept != n;
 }

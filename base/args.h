@@ -31,4 +31,10 @@ struct args {
  */
 int args_parse(const struct args_program *program, int argc, char **argv, struct args *out);
 
+/*
+ * Take a flag without a value, which only this program has, out of argv before args_parse sees it.
+ * True if it was there.
+ */
+bool args_take_flag(int *argc, char **argv, const char *flag);
+
 #endif

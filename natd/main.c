@@ -28,19 +28,6 @@ static const struct args_program program = {
 		"The config is " NATD_CONFIG " unless another is given.\n",
 };
 
-/* Take a flag that no other daemon has out of argv. Returns true if it was there. */
-static bool take_flag(int *argc, char **argv, const char *flag)
-{
-	int kept = 0, n = *argc;
-
-	for (int i = 0; i < n; i++)
-		if (i == 0 || strcmp(argv[i], flag) != 0)
-			argv[kept++] = argv[i];
-	argv[kept] = NULL;
-	*argc = kept;
-	return kept != n;
-}
-
 static int check(const char *path, bool print)
 {
 	__attribute__((cleanup(active_freep))) struct active *active = NULL;
@@ -103,8 +90,8 @@ static int serve(struct natd_options *options, bool background)
 
 int main(int argc, char **argv)
 {
-	bool print = take_flag(&argc, argv, "--print");
-	bool remove = take_flag(&argc, argv, "--flush");
+	bool print = args_take_flag(&argc, argv, "--print");
+	bool remove = args_take_flag(&argc, argv, "--flush");
 	struct natd_options options = {.ready_fd = -1};
 	struct args args;
 	int r = args_parse(&program, argc, argv, &args);

@@ -333,11 +333,6 @@ int observe_attach(struct observe *o, sd_event *event, int64_t priority)
 	return r < 0 ? r : sd_event_source_set_enabled(o->retry, SD_EVENT_OFF);
 }
 
-int observe_fd(const struct observe *o)
-{
-	return nl_socket_get_fd(o->groups);
-}
-
 const struct nl_state *observe_state(const struct observe *o)
 {
 	return o->state;

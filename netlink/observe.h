@@ -61,9 +61,6 @@ void observe_freep(struct observe **o); /* for __attribute__((cleanup)) */
  */
 int observe_attach(struct observe *o, sd_event *event, int64_t priority);
 
-/* For other loops: poll this for POLLIN, then observe_read. Owned by the observer. */
-int observe_fd(const struct observe *o);
-
 /*
  * Take all messages that wait, never blocking for more, resync if need be, call `changed` if
  * anything did. Returns 0 or a negative errno (of a resync that failed; the state is stale then

@@ -51,21 +51,6 @@ static int check(const char *path)
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* The one flag that no other daemon has: taken out of argv. Returns true if it was there. */
-static bool take_flush(int *argc, char **argv)
-{
-	int kept = 0;
-
-	for (int i = 0; i < *argc; i++)
-		if (i == 0 || strcmp(argv[i], "--flush") != 0)
-			argv[kept++] = argv[i];
-	argv[kept] = NULL;
-	if (kept == *argc)
-		return false;
-	*argc = kept;
-	return true;
-}
-
 static int serve(struct monitor_options *options)
 {
 	int exit_status, r = 0;
@@ -90,7 +75,7 @@ int main(int argc, char **argv)
 
 	if (argc > 0 && strcmp(argv[0], CHILD_ENGINE_NAME) == 0)
 		return run_engine(argc, argv);
-	flush = take_flush(&argc, argv);
+	flush = args_take_flag(&argc, argv, "--flush");
 	r = args_parse(&program, argc, argv, &args);
 	if (r != 0)
 		return r > 0 ? EXIT_SUCCESS : EXIT_USAGE;

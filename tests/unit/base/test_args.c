@@ -61,6 +61,20 @@ static void wrong_usage_is_refused_and_changes_nothing(void **state)
 	assert_int_equal(a.n_operands, 7);
 }
 
+static void flag_of_one_program_is_taken_out(void **state)
+{
+	char name[] = "vpnd", config[] = "-c", file[] = "x", flush[] = "--flush";
+	char *argv[] = {name, flush, config, file, NULL};
+	int argc = 4;
+
+	(void)state;
+	assert_true(args_take_flag(&argc, argv, "--flush"));
+	assert_int_equal(argc, 3);
+	assert_ptr_equal(argv[1], config);
+	assert_null(argv[3]);
+	assert_false(args_take_flag(&argc, argv, "--flush"));
+}
+
 static void help_and_version_end_it(void **state)
 {
 	struct args a;
@@ -76,6 +90,7 @@ int main(void)
 		cmocka_unit_test(flags_have_defaults),
 		cmocka_unit_test(flags_are_taken_in_any_place),
 		cmocka_unit_test(wrong_usage_is_refused_and_changes_nothing),
+		cmocka_unit_test(flag_of_one_program_is_taken_out),
 		cmocka_unit_test(help_and_version_end_it),
 	};
 
