@@ -47,21 +47,28 @@ MAINS    := vpnd/main.c natd/main.c vpnctl/main.c
 
 OBJ      := $(BUILD)/obj
 lib      = $(OBJ)/lib$(subst /,-,$(1)).a
-srcs     = $(filter-out $(MAINS),$(wildcard $(1)/*.c))
+srcs     = $(filter-out $(MAINS) $(AEAD_OTHER),$(wildcard $(1)/*.c))
 objs     = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 BASE_LIBS    := -lsodium -lconfig -ljansson -lsystemd -lcap-ng -lseccomp
 NETLINK_LIBS := -lnl-3 -lnftables -lmnl
 
+# Who computes the AEAD of transport messages: the file vpnd/proto/aead_$(AEAD).c (see aead.h).
+AEAD     ?= $(if $(filter x86_64-%,$(shell $(CC) -dumpmachine)),ipsec_mb,openssl)
+AEAD_LIBS_ipsec_mb := -lIPSec_MB
+AEAD_LIBS_openssl  := -lcrypto
+AEAD_OTHER := $(filter-out vpnd/proto/aead_$(AEAD).c,$(wildcard vpnd/proto/aead_*.c))
+PROTO_LIBS := -lb2 $(AEAD_LIBS_$(AEAD))
+
 # What each room links, itself first: the walls of the house, as the linker sees them.
 link_base         := $(call lib,base) $(BASE_LIBS)
 link_netlink      := $(call lib,netlink) $(link_base) $(NETLINK_LIBS)
-link_vpnd-proto   := $(call lib,vpnd/proto) $(link_base) -lb2
+link_vpnd-proto   := $(call lib,vpnd/proto) $(link_base) $(PROTO_LIBS)
 link_vpnd-data    := $(call lib,vpnd/data) $(link_vpnd-proto)
 link_vpnd-engine  := $(call lib,vpnd/engine) $(call lib,vpnd) $(link_vpnd-data)
 link_vpnd-monitor := $(call lib,vpnd/monitor) $(call lib,vpnd) $(link_netlink)
 link_vpnd         := $(call lib,vpnd/monitor) $(call lib,vpnd/engine) $(call lib,vpnd) $(call lib,vpnd/data) \
-		     $(call lib,vpnd/proto) $(link_netlink) -lb2
+		     $(call lib,vpnd/proto) $(link_netlink) $(PROTO_LIBS)
 link_natd         := $(call lib,natd) $(link_netlink)
 link_vpnctl       := $(call lib,vpnctl) $(link_base)
 
@@ -120,6 +127,19 @@ $(BUILD)/tests/sim/%: $(OBJ)/tests/sim/%.o $(call objs,$(SIM_PARTS)) $(filter %.
 	@mkdir -p $(@D)
 	$(call run,LD,$@)$(CC) $(LDFLAGS) -o $@ $< $(call objs,$(SIM_PARTS)) $(link_vpnd-proto) -lcmocka
 -include $(patsubst %.c,$(OBJ)/%.d,$(SIM_SRC) $(SIM_PARTS))
+
+# --- measuring: tests/bench/*.c, built by what measures -----------------------------------------------
+# aead.c measures each library that is installed: MACRO:package, where pkg-config knows it.
+AEAD_MEASURED = $(foreach m,GCRYPT:libgcrypt OPENSSL:libcrypto,$(shell \
+		pkg-config --exists $(lastword $(subst :, ,$(m))) && echo $(m)))
+AEAD_IPSEC_MB = $(wildcard /usr/include/intel-ipsec-mb.h)
+
+$(OBJ)/tests/bench/aead.o: CPPFLAGS += $(foreach m,$(AEAD_MEASURED),-DHAVE_$(firstword $(subst :, ,$(m)))) \
+		$(if $(AEAD_IPSEC_MB),-DHAVE_IPSEC_MB)
+$(BUILD)/tests/bench/aead: $(OBJ)/tests/bench/aead.o
+	@mkdir -p $(@D)
+	$(call run,LD,$@)$(CC) $(LDFLAGS) -o $@ $< -lsodium $(if $(AEAD_IPSEC_MB),-lIPSec_MB) \
+		$(foreach m,$(AEAD_MEASURED),$(shell pkg-config --libs $(lastword $(subst :, ,$(m)))))
 
 # --- checks ---------------------------------------------------------------------------------------
 # Tools of ours learn from the environment which build they are to use.

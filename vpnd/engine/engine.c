@@ -16,6 +16,7 @@
 #include "vpnd/engine/confine.h"
 #include "vpnd/engine/intake.h"
 #include "vpnd/engine/watch.h"
+#include "vpnd/proto/aead.h"
 #include "vpnd/proto/guard.h"
 
 /* The monitor is trusted to live by privsep.h; if it does not, nothing sensible can go on. */
@@ -397,6 +398,7 @@ static void tear_down(struct engine *engine)
 	free(engine->routes.all);
 	labels_done(&engine->labels);
 	guard_free(engine->guard);
+	aead_leave();
 }
 
 int engine_main(int channel_fd)

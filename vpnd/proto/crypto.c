@@ -10,6 +10,8 @@
 
 static_assert((int)BLAKE2S_OUTBYTES == (int)KEY_LEN, "a hash is as long as a key");
 static_assert(crypto_aead_chacha20poly1305_ietf_ABYTES == TAG_LEN, "tag size");
+static_assert(
+	sizeof(struct crypto_nonce) == crypto_aead_chacha20poly1305_ietf_NPUBBYTES, "nonce size");
 static_assert(crypto_aead_xchacha20poly1305_ietf_ABYTES == TAG_LEN, "tag size");
 static_assert(crypto_aead_xchacha20poly1305_ietf_NPUBBYTES == COOKIE_NONCE_LEN, "nonce size");
 
@@ -105,18 +107,10 @@ void crypto_dh_public(uint8_t public_key[static KEY_LEN], const uint8_t private_
 	must(crypto_scalarmult_curve25519_base(public_key, private_key));
 }
 
-/* The nonce of the transport and of the handshake: four zero bytes and the counter. */
-struct counter_nonce {
-	uint8_t zero[4];
-	le64_t counter;
-};
-static_assert(
-	sizeof(struct counter_nonce) == crypto_aead_chacha20poly1305_ietf_NPUBBYTES, "nonce size");
-
 void crypto_seal(uint8_t *out, const uint8_t key[static KEY_LEN], uint64_t counter,
 	const void *plain, size_t len, const void *ad, size_t ad_len)
 {
-	const struct counter_nonce nonce = {.counter = le64_of(counter)};
+	const struct crypto_nonce nonce = {.counter = le64_of(counter)};
 
 	must(crypto_aead_chacha20poly1305_ietf_encrypt(
 		out, NULL, plain, len, ad, ad_len, NULL, (const uint8_t *)&nonce, key));
@@ -125,7 +119,7 @@ void crypto_seal(uint8_t *out, const uint8_t key[static KEY_LEN], uint64_t count
 bool crypto_open(uint8_t *out, const uint8_t key[static KEY_LEN], uint64_t counter,
 	const void *sealed, size_t len, const void *ad, size_t ad_len)
 {
-	const struct counter_nonce nonce = {.counter = le64_of(counter)};
+	const struct crypto_nonce nonce = {.counter = le64_of(counter)};
 
 	return crypto_aead_chacha20poly1305_ietf_decrypt(
 		       out, NULL, NULL, sealed, len, ad, ad_len, (const uint8_t *)&nonce, key) == 0;

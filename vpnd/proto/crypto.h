@@ -2,9 +2,9 @@
 /*
  * The primitives of Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s under the names of the WireGuard paper,
  * section 5.4: Hash, Mac, Hmac, Kdf1-3, DH, Aead, Xaead. libsodium computes X25519 and the AEADs,
- * libb2 computes BLAKE2s. No function here fails silently: only the exact success value of a
- * library call counts as success. The program calls sodium_init() first: until then libsodium
- * computes right but slowly.
+ * libb2 computes BLAKE2s. Transport messages, where speed counts, go through aead.h. No function
+ * here fails silently: only the exact success value of a library call counts as success. The
+ * program calls sodium_init() first: until then libsodium computes right but slowly.
  */
 #ifndef VPND_PROTO_CRYPTO_H
 #define VPND_PROTO_CRYPTO_H
@@ -40,8 +40,14 @@ bool crypto_dh(uint8_t out[static KEY_LEN], const uint8_t private_key[static KEY
 void crypto_dh_public(
 	uint8_t public_key[static KEY_LEN], const uint8_t private_key[static KEY_LEN]);
 
+/* The nonce of a counter: four zero bytes, then the counter. */
+struct crypto_nonce {
+	uint8_t zero[4];
+	le64_t counter;
+};
+
 /*
- * ChaCha20-Poly1305 (RFC 8439), nonce = 4 zero bytes and the counter in little-endian.
+ * ChaCha20-Poly1305 (RFC 8439) with the nonce of `counter`.
  * seal writes len + TAG_LEN bytes, open takes len bytes with the tag and writes len - TAG_LEN;
  * both may work in place. open is false for anything that does not authenticate, len < TAG_LEN
  * included; `out` holds nothing of the plaintext then.

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "vpnd/proto/core.h"
+#include "vpnd/proto/crypto.h"
 
 static void forget(struct peer *peer, struct session **session)
 {
@@ -25,16 +26,31 @@ static void move(struct peer *peer, struct session **to, struct session **from)
 	*from = NULL;
 }
 
+/* Set the keys that the handshake ended in. */
+static int take_keys(struct session *session, struct noise_handshake *handshake)
+{
+	struct noise_keys keys;
+
+	session->remote_index = handshake->remote_index;
+	if (noise_derive_keys(handshake, &keys) != NOISE_OK)
+		return -EINVAL;
+	aead_key_init(&session->send, keys.send);
+	aead_key_init(&session->receive, keys.receive);
+	crypto_wipe(&keys, sizeof(keys));
+	return 0;
+}
+
 int keypairs_begin(struct peer *peer, bool initiator, mono_t now)
 {
 	struct session *session = calloc(1, sizeof(*session));
+	int r;
 
 	if (!session)
 		return -ENOMEM;
-	session->remote_index = peer->handshake.remote_index;
-	if (noise_derive_keys(&peer->handshake, &session->keys) != NOISE_OK) {
+	r = take_keys(session, &peer->handshake);
+	if (r < 0) {
 		session_free(session);
-		return -EINVAL;
+		return r;
 	}
 	session->initiator = initiator;
 	session->may_send = true;

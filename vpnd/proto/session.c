@@ -57,7 +57,7 @@ void session_seal(struct session *session, uint8_t **data, size_t *len, size_t p
 	uint8_t *plain = *data;
 
 	memset(plain + *len, 0, padded_len - *len);
-	crypto_seal(plain, session->keys.send, session->sent, plain, padded_len, NULL, 0);
+	aead_seal(&session->send, session->sent, plain, plain, padded_len);
 	session->sent++;
 	*data = plain - sizeof(header);
 	memcpy(*data, &header, sizeof(header));
@@ -75,7 +75,7 @@ enum packet_verdict session_open(struct session *session, uint8_t **data, size_t
 	counter = le64_get(header.counter);
 	if (counter >= REJECT_AFTER_MESSAGES || expired(session, REJECT_AFTER_TIME_S, now))
 		return PACKET_EXPIRED;
-	if (!crypto_open(sealed, session->keys.receive, counter, sealed, sealed_len, NULL, 0))
+	if (!aead_open(&session->receive, counter, sealed, sealed, sealed_len))
 		return PACKET_FORGED;
 	if (replay_check(&session->window, counter) != REPLAY_FRESH)
 		return PACKET_REPLAYED;

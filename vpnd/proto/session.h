@@ -10,14 +10,14 @@
 #include <stddef.h>
 
 #include "base/mono.h"
+#include "vpnd/proto/aead.h"
 #include "vpnd/proto/index.h"
 #include "vpnd/proto/messages.h"
-#include "vpnd/proto/noise.h"
 #include "vpnd/proto/packet.h"
 #include "vpnd/proto/replay.h"
 
 struct session {
-	struct noise_keys keys;
+	struct aead_key send, receive;
 	bool initiator; /* we began the handshake, so we renew it */
 	bool may_send;  /* false: only receives, since the identity changed */
 	mono_t born;
