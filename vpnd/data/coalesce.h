@@ -42,30 +42,31 @@ enum {
 struct coalesce_frame {
 	struct virtio_net_hdr hdr; /* all zero for a packet that goes alone */
 	uint16_t first;            /* index of its first packet; see coalesce_next */
-	uint16_t last;             /* and of its last */
 	uint16_t count;            /* packets in it */
-	uint16_t header_len;       /* bytes: IP and above, of `header` and of each packet in it */
-	uint8_t header[COALESCE_HEADER_MAX]; /* instead of theirs; only if count > 1 */
+	uint16_t header_len;       /* bytes of `header`, and of the headers of each packet in it */
+	uint8_t header[COALESCE_HEADER_MAX]; /* in place of theirs; only if count > 1 */
 
-	/* coalesce.c's own, while packets are added */
-	uint16_t size;    /* bytes of payload in every packet but the last */
-	uint16_t upper;   /* where the TCP or UDP header is */
-	uint32_t len;     /* bytes, headers counted once */
-	uint32_t next;    /* TCP: sequence number that follows */
-	uint16_t id_step; /* IPv4: from one identification to the next */
-	bool verified;    /* the first packet's checksums */
+	/* Coalesce.c's own, while packets are added. */
+	uint16_t last;  /* index of its last packet */
+	uint16_t slot;  /* of `open` that may hold it */
+	uint16_t upper; /* where the TCP or UDP header is, bytes */
+	uint16_t size;  /* bytes of payload in every packet but the last */
+	uint32_t len;   /* bytes, headers counted once */
+	uint32_t next;  /* TCP: sequence number that follows */
+	bool verified;  /* the first packet's checksums are right */
 };
 
-/* About 50 KiB, touched only as far as there are frames. */
+/* About 40 KiB, touched only as far as there are frames. */
 struct coalesce {
 	size_t count; /* frames */
 	struct coalesce_frame frames[COALESCE_PACKETS];
 
-	/* coalesce.c's own */
-	const struct packet *packets;    /* borrowed */
+	/* Coalesce.c's own. */
+	const struct packet *packets; /* borrowed */
+	unsigned int takes;
 	uint16_t next[COALESCE_PACKETS]; /* by packet: the one after it in its frame */
 	uint16_t open[COALESCE_FLOWS];   /* by hash of the flow: its frame that may still grow */
-	uint16_t newest;                 /* frame that grew last; may still */
+	uint16_t newest;                 /* of these, the one that grew last */
 };
 
 /*
@@ -81,7 +82,7 @@ void coalesce_batch(
  * Lay frame `i` out for writev, virtio header first. Returns the number of elements. They point
  * into `c` and the packets.
  */
-int coalesce_iov(const struct coalesce *c, size_t i, struct iovec iov[static COALESCE_IOV]);
+int coalesce_iov(struct coalesce *c, size_t i, struct iovec iov[static COALESCE_IOV]);
 
 /* The index of the packet after `packet` in its frame; COALESCE_NONE after the last. */
 size_t coalesce_next(const struct coalesce *c, size_t packet);

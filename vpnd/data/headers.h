@@ -6,9 +6,11 @@
 #ifndef VPND_DATA_HEADERS_H
 #define VPND_DATA_HEADERS_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* A frame of UDP datagrams to be cut; newer than the headers of Debian 12. */
 #ifndef VIRTIO_NET_HDR_GSO_UDP_L4
@@ -37,6 +39,7 @@ enum {
 	TCP_ACK = 8,
 	TCP_OFFSET = 12,
 	TCP_FLAGS = 13,
+	TCP_WINDOW = 14,
 	TCP_CHECKSUM = 16,
 	TCP_URGENT = 18,
 	TCP_HEADER = 20,
@@ -66,8 +69,8 @@ struct headers {
 	uint8_t version;  /* 4 or 6 */
 	uint8_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
 	bool routed;      /* its destination is in a routing header yet to be followed */
-	uint16_t upper;   /* where the TCP or UDP header is, bytes from the packet's start */
-	uint16_t len;     /* bytes of all headers */
+	uint32_t upper;   /* where the TCP or UDP header is, bytes from the packet's start */
+	uint32_t len;     /* bytes of all headers */
 };
 
 /*
@@ -77,10 +80,33 @@ struct headers {
  */
 int headers_parse(const uint8_t *packet, size_t len, struct headers *out);
 
-/* Numbers in network byte order. */
-uint16_t headers_get16(const uint8_t *field);
-uint32_t headers_get32(const uint8_t *field);
-void headers_put16(uint8_t *field, uint16_t number);
-void headers_put32(uint8_t *field, uint32_t number);
+/* Numbers in network byte order; here so that each is one instruction where it is used. */
+static inline uint16_t headers_get16(const uint8_t *field)
+{
+	uint16_t number;
+
+	memcpy(&number, field, sizeof(number));
+	return be16toh(number);
+}
+
+static inline uint32_t headers_get32(const uint8_t *field)
+{
+	uint32_t number;
+
+	memcpy(&number, field, sizeof(number));
+	return be32toh(number);
+}
+
+static inline void headers_put16(uint8_t *field, uint16_t number)
+{
+	number = htobe16(number);
+	memcpy(field, &number, sizeof(number));
+}
+
+static inline void headers_put32(uint8_t *field, uint32_t number)
+{
+	number = htobe32(number);
+	memcpy(field, &number, sizeof(number));
+}
 
 #endif

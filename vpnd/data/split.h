@@ -28,13 +28,17 @@ enum { SPLIT_FRAME_MAX = 40 + 65535 };
 struct split {
 	const uint8_t *frame; /* borrowed */
 	size_t len;           /* bytes of it */
-	size_t next;          /* bytes of payload, or of a frame that stays whole, given so far */
+	size_t given;         /* bytes of payload, or of a frame that stays whole, made so far */
+	uint16_t made;        /* packets made so far, in the arithmetic of IPv4 identifications */
 	bool done;
-	enum split_kind { SPLIT_PLAIN, SPLIT_CHECKSUM, SPLIT_TCP, SPLIT_UDP } kind;
-	size_t csum_start, csum_at; /* SPLIT_CHECKSUM: what is summed, and where it goes */
-	struct headers headers;     /* of SPLIT_TCP and SPLIT_UDP */
-	size_t size;                /* bytes of payload in all segments but the last */
-	uint64_t ip_sum, upper_sum; /* of what is equal in the headers of all segments */
+	enum split_kind { SPLIT_PLAIN, SPLIT_CHECKSUM, SPLIT_SEGMENTS } kind;
+
+	size_t csum_start,
+		csum_at; /* SPLIT_CHECKSUM: what is summed from where, and where it goes */
+
+	struct headers headers; /* SPLIT_SEGMENTS, and all below */
+	size_t size;            /* bytes of payload in every segment but the last */
+	uint64_t pseudo;        /* sum of the pseudo header but for the length */
 };
 
 /*
