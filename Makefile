@@ -79,10 +79,12 @@ SIM_BIN   := $(patsubst %.c,$(BUILD)/%,$(SIM_SRC))
 SIM_PARTS := $(filter-out $(SIM_SRC),$(wildcard tests/sim/*.c))
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN  := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SRC))
+BENCH_SRC := $(wildcard tests/bench/*.c)
+BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps install check check-all sanitize demo bench fuzz fuzz-programs deb unit net lint clean
+.PHONY: all deps install check check-all sanitize demo bench bench-programs fuzz fuzz-programs deb unit net lint clean
 
 # What a command does, and where to; the command itself if V is set.
 run = $(if $(V),,@echo '  $(1)  $(2)' && )
@@ -175,9 +177,18 @@ demo: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@scripts/demo
 
+# One thing in a minute: make bench BENCH="--only vpnd,wireguard-go --figures tcp --rounds 1"
 bench: deps
-	@$(MAKE) --no-print-directory -j$$(nproc) all
-	@scripts/bench
+	@$(MAKE) --no-print-directory -j$$(nproc) all bench-programs
+	@scripts/bench $(BENCH)
+
+bench-programs: $(BENCH_BIN)
+
+# tests/bench/*.c, each one program: generators of load, and what is measured without a network.
+$(BUILD)/tests/bench/%: $(OBJ)/tests/bench/%.o $(filter %.a,$(link_vpnd-data))
+	@mkdir -p $(@D)
+	$(call run,LD,$@)$(CC) $(LDFLAGS) -o $@ $< $(link_vpnd-data)
+-include $(patsubst %.c,$(OBJ)/%.d,$(BENCH_SRC))
 
 # --- fuzzing: tests/fuzz/fuzz_*.c, all rooms built once more by clang with its instruments ------------
 # A target may use any room: an archive gives only what is asked of it.

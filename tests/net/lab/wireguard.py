@@ -91,15 +91,16 @@ class Device:
 class WireguardGo(Device):
     """A running wireguard-go."""
 
-    def __init__(self, namespace, ifname=None, binary=None):
+    def __init__(self, namespace, ifname=None, binary=None, level="verbose"):
         super().__init__(namespace, ifname or namespace.lab.ifname())
         self.binary = binary or newest_wireguard_go()
+        self.level = level
         self.process = None
         self.start()
 
     def start(self):
-        self.process = self.namespace.start("env", "LOG_LEVEL=verbose", self.binary, "-f",
-                                            self.ifname, log=f"wireguard-go.{self.ifname}")
+        self.process = self.namespace.start("env", f"LOG_LEVEL={self.level}", self.binary,
+                                            "-f", self.ifname, log=f"wireguard-go.{self.ifname}")
         wait_until(self.socket.exists, f"{self.ifname} has its socket")
 
     def kill(self):

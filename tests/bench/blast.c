@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The generator of the benchmark's UDP figures: as many datagrams of one size as go out, and what
+ * of them arrives.
+ *
+ *     blast send ADDRESS PORT SIZE MILLISECONDS
+ *     blast receive PORT
+ *
+ * iperf3 sends and receives one datagram a system call and is itself the bottleneck at 64 bytes, so
+ * both ends work in batches here. Each datagram is a packet of its own on the way (no UDP_SEGMENT):
+ * that is what a gateway is given by ordinary hosts. The receiver asks for UDP_GRO, so that what a
+ * gateway kept together or put together is counted at its worth.
+ *
+ * A datagram begins with its sequence number. The receiver says "ready", counts from the first to
+ * the last that comes, ends when SILENCE_MS long none came, and prints one line of JSON.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+
+enum {
+	BATCH = 64,
+	SIZE_MIN = sizeof(uint64_t),
+	SIZE_MAX_UDP = 65507,
+	PATIENCE_MS = 10000, /* for the first datagram */
+	SILENCE_MS = 500,
+	RECEIVE_BUFFER = 16 << 20,
+};
+
+struct tally {
+	uint64_t datagrams, bytes, next, late;
+	uint32_t overflowed; /* the kernel dropped them at our socket: we were too slow */
+	uint64_t first_ns, last_ns;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static int fail(const char *what)
+{
+	fprintf(stderr, "blast: %s: %s\n", what, strerror(errno));
+	return 1;
+}
+
+static int open_to(const char *address, uint16_t port)
+{
+	struct sockaddr_in6 to6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	struct sockaddr_in to4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	bool v6 = inet_pton(AF_INET6, address, &to6.sin6_addr) == 1;
+	int fd;
+
+	if (!v6 && inet_pton(AF_INET, address, &to4.sin_addr) != 1) {
+		errno = EINVAL;
+		return -1;
+	}
+	fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		(void)connect(fd, v6 ? (struct sockaddr *)&to6 : (struct sockaddr *)&to4,
+			v6 ? sizeof(to6) : sizeof(to4));
+	return fd;
+}
+
+/* Whether a send failed for a reason that passes: no room on the way, nobody listens yet. */
+static bool passes(int error)
+{
+	return error == ENOBUFS || error == EAGAIN || error == ECONNREFUSED || error == EINTR;
+}
+
+static int blast(int fd, uint8_t *buffer, size_t size, uint64_t ms)
+{
+	struct mmsghdr messages[BATCH] = {0};
+	struct iovec iov[BATCH];
+	uint64_t sent = 0, end = now_ns() + ms * 1000000;
+
+	for (size_t i = 0; i < BATCH; i++) {
+		iov[i] = (struct iovec){buffer + i * size, size};
+		messages[i].msg_hdr = (struct msghdr){.msg_iov = &iov[i], .msg_iovlen = 1};
+	}
+	while (now_ns() < end) {
+		int n;
+
+		for (size_t i = 0; i < BATCH; i++) {
+			uint64_t number = sent + i;
+
+			memcpy(iov[i].iov_base, &number, sizeof(number));
+		}
+		n = sendmmsg(fd, messages, BATCH, 0);
+		if (n < 0 && !passes(errno))
+			return fail("sending");
+		sent += n > 0 ? (uint64_t)n : 0;
+	}
+	printf("{\"datagrams\": %" PRIu64 "}\n", sent);
+	return 0;
+}
+
+static int send_all(const char *address, uint16_t port, size_t size, uint64_t ms)
+{
+	_cleanup_close_ int fd = open_to(address, port);
+	uint8_t *buffer;
+	int r;
+
+	if (fd < 0)
+		return fail(address);
+	buffer = calloc(BATCH, size);
+	if (!buffer)
+		return fail("memory");
+	r = blast(fd, buffer, size, ms);
+	free(buffer);
+	return r;
+}
+
+static int open_receiver(uint16_t port)
+{
+	struct sockaddr_in6 here = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	int one = 1, zero = 0, room = RECEIVE_BUFFER;
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero)) < 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &one, sizeof(one)) < 0 ||
+		setsockopt(fd, IPPROTO_UDP, UDP_GRO, &one, sizeof(one)) < 0 ||
+		bind(fd, (struct sockaddr *)&here, sizeof(here)) < 0)
+		return -1;
+	return fd;
+}
+
+static void set_patience(int fd, int ms)
+{
+	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+}
+
+/* Read what the kernel says beside one message; returns the size of its segments, 0 for one. */
+static size_t look_beside(struct msghdr *msg, struct tally *tally)
+{
+	size_t segment = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		int size;
+
+		if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
+			memcpy(&size, CMSG_DATA(c), sizeof(size));
+			segment = (size_t)size;
+		} else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
+			memcpy(&tally->overflowed, CMSG_DATA(c), sizeof(tally->overflowed));
+		}
+	}
+	return segment;
+}
+
+static void count(struct tally *tally, const uint8_t *bytes, size_t len, size_t segment)
+{
+	if (segment == 0)
+		segment = len;
+	for (size_t at = 0; at < len && len - at >= SIZE_MIN; at += segment) {
+		uint64_t number;
+
+		memcpy(&number, bytes + at, sizeof(number));
+		tally->late += number < tally->next;
+		tally->next = number < tally->next ? tally->next : number + 1;
+		tally->datagrams++;
+	}
+	tally->bytes += len;
+}
+
+static void receive_until_silent(int fd, struct tally *tally, uint8_t (*buffers)[SIZE_MAX_UDP])
+{
+	uint8_t beside[BATCH][CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint32_t))];
+	struct mmsghdr messages[BATCH];
+	struct iovec iov[BATCH];
+
+	for (;;) {
+		int n;
+
+		for (size_t i = 0; i < BATCH; i++) {
+			iov[i] = (struct iovec){buffers[i], sizeof(buffers[i])};
+			messages[i].msg_hdr = (struct msghdr){.msg_iov = &iov[i],
+				.msg_iovlen = 1,
+				.msg_control = beside[i],
+				.msg_controllen = sizeof(beside[i])};
+		}
+		n = recvmmsg(fd, messages, BATCH, MSG_WAITFORONE, NULL);
+		if (n <= 0)
+			return;
+		tally->last_ns = now_ns();
+		if (!tally->first_ns) {
+			tally->first_ns = tally->last_ns;
+			set_patience(fd, SILENCE_MS);
+		}
+		for (int i = 0; i < n; i++)
+			count(tally, buffers[i], messages[i].msg_len,
+				look_beside(&messages[i].msg_hdr, tally));
+	}
+}
+
+static int receive_all(uint16_t port)
+{
+	_cleanup_close_ int fd = open_receiver(port);
+	uint8_t(*buffers)[SIZE_MAX_UDP];
+	struct tally tally = {0};
+
+	if (fd < 0)
+		return fail("receiver");
+	buffers = calloc(BATCH, sizeof(*buffers));
+	if (!buffers)
+		return fail("memory");
+	set_patience(fd, PATIENCE_MS);
+	puts("ready");
+	fflush(stdout);
+	receive_until_silent(fd, &tally, buffers);
+	free(buffers);
+	printf("{\"datagrams\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"late\": %" PRIu64
+	       ", \"overflowed\": %" PRIu32 ", \"seconds\": %.6f}\n",
+		tally.datagrams, tally.bytes, tally.late, tally.overflowed,
+		(double)(tally.last_ns - tally.first_ns) / 1e9);
+	return 0;
+}
+
+static unsigned long number(const char *text, unsigned long min, unsigned long max)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*end || n < min || n > max) {
+		fprintf(stderr, "blast: %s: not from %lu to %lu\n", text, min, max);
+		exit(2);
+	}
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 6 && !strcmp(argv[1], "send"))
+		return send_all(argv[2], (uint16_t)number(argv[3], 1, UINT16_MAX),
+			number(argv[4], SIZE_MIN, SIZE_MAX_UDP), number(argv[5], 1, 1000000));
+	if (argc == 3 && !strcmp(argv[1], "receive"))
+		return receive_all((uint16_t)number(argv[2], 1, UINT16_MAX));
+	fputs("usage: blast send ADDRESS PORT SIZE MILLISECONDS | blast receive PORT\n", stderr);
+	return 2;
+}

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is measured, and what is promised of it."""
+from dataclasses import dataclass
+
+from .sums import ratio
+
+SIZES = (64, 512, 1372)
+
+
+@dataclass(frozen=True)
+class Figure:
+    key: str
+    block: str  # the table that it stands in
+    title: str
+    unit: str
+    digits: int = 2
+
+
+FIGURES = (
+    Figure("tcp4_1", "TCP, Gbit/s", "1 v4", "Gbit/s"),
+    Figure("tcp4_4", "TCP, Gbit/s", "4 v4", "Gbit/s"),
+    Figure("tcp6_1", "TCP, Gbit/s", "1 v6", "Gbit/s"),
+    Figure("tcp6_4", "TCP, Gbit/s", "4 v6", "Gbit/s"),
+    Figure("bidir4_1", "TCP, Gbit/s", "both ways", "Gbit/s"),
+    Figure("retransmits_1", "TCP, Gbit/s", "resent 1", "segments", 0),
+    Figure("retransmits_4", "TCP, Gbit/s", "resent 4", "segments", 0),
+    Figure("udp64_kpps", "UDP that arrives", "64 kpps", "kpps", 0),
+    Figure("udp64_gbit_s", "UDP that arrives", "64 Gbit/s", "Gbit/s", 3),
+    Figure("udp512_kpps", "UDP that arrives", "512 kpps", "kpps", 0),
+    Figure("udp512_gbit_s", "UDP that arrives", "512 Gbit/s", "Gbit/s", 3),
+    Figure("udp1372_kpps", "UDP that arrives", "1372 kpps", "kpps", 0),
+    Figure("udp1372_gbit_s", "UDP that arrives", "1372 Gbit/s", "Gbit/s", 3),
+    Figure("idle_p50", "ping, ms", "idle p50", "ms", 3),
+    Figure("idle_p99", "ping, ms", "idle p99", "ms", 3),
+    Figure("loaded_p50", "ping, ms", "loaded p50", "ms", 3),
+    Figure("loaded_p99", "ping, ms", "loaded p99", "ms", 3),
+    Figure("process_s_gb", "cost", "daemons s/GB", "s/GB"),
+    Figure("machine_s_gb", "cost", "machine s/GB", "s/GB"),
+    Figure("peak_mb", "cost", "memory MB", "MB", 1),
+)
+
+TITLES = {figure.key: f"{figure.block.split(',')[0]} {figure.title}" for figure in FIGURES}
+
+
+@dataclass(frozen=True)
+class Promise:
+    """vpnd's figure, by itself or over another contender's, and the limit that it keeps to."""
+
+    key: str
+    over: str  # contender; empty: the figure by itself
+    limit: float
+    least: bool  # the limit is a lower one
+
+    def judge(self, medians):
+        """What is to be compared with the limit, or None when it was not measured."""
+        ours = medians.get("vpnd", {}).get(self.key)
+        return ratio(ours, medians.get(self.over, {}).get(self.key)) if self.over else ours
+
+    def holds(self, value):
+        return value >= self.limit if self.least else value <= self.limit
+
+
+def _promises():
+    go = "wireguard-go"
+    for key in ("tcp4_1", "tcp4_4", "tcp6_1", "tcp6_4"):
+        yield Promise(key, go, 2.5, True)
+    yield Promise("udp1372_gbit_s", go, 3, True)
+    yield Promise("udp64_kpps", go, 2, True)
+    yield Promise("idle_p50", go, 0.5, False)
+    yield Promise("loaded_p99", go, 1, False)
+    yield Promise("process_s_gb", go, 0.45, False)
+    for key in ("tcp4_1", "tcp4_4", "tcp6_1", "tcp6_4", "udp1372_gbit_s"):
+        yield Promise(key, "relay", 0.75, True)
+    yield Promise("peak_mb", "", 24, False)
+
+
+PROMISES = tuple(_promises())

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The whole run: rounds of turns, then table and JSON."""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import re
+import sys
+import time
+
+from lab.gatehouse import BUILD
+
+from . import contenders, sums, table, turn
+
+
+def arguments(words):
+    known = contenders.known()
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+
+    def several(choices):
+        def parse(text):
+            chosen = text.split(",")
+            for each in chosen:
+                if each not in choices:
+                    raise argparse.ArgumentTypeError(f"{each}: not one of {', '.join(choices)}")
+            return chosen
+        return parse
+
+    parser.add_argument("--only", type=several(known), metavar="A,B",
+                        help=f"contenders: of {', '.join(known)}")
+    parser.add_argument("--figures", type=several(turn.GROUPS), default=list(turn.GROUPS),
+                        metavar="A,B", help=f"of {', '.join(turn.GROUPS)}")
+    parser.add_argument("--rounds", type=int, default=3, help="alternations (3)")
+    parser.add_argument("--seconds", type=int, default=4, help="of each load (4)")
+    return parser.parse_args(words)
+
+
+def taking_part(only):
+    """The contenders by name that were asked for and can take part."""
+    known = contenders.known()
+    for name in only or ():
+        if not known[name].available():
+            sys.exit(f"bench: {name} is not here")
+    return {name: known[name] for name in only or contenders.DEFAULT if known[name].available()}
+
+
+def machine():
+    cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    return {"kernel": platform.release(), "cores": os.cpu_count(),
+            "cpu": cpu[1] if cpu else platform.machine()}
+
+
+def take_turns(kinds, options):
+    """A B A B; returns each contender's figures, a dict a round."""
+    runs = {name: [] for name in kinds}
+    for number in range(options.rounds):
+        for name, kind in kinds.items():
+            start = time.monotonic()
+            runs[name].append(turn.take(kind, options.figures, options.seconds))
+            print(f"round {number + 1} of {options.rounds}: {name}, "
+                  f"{time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+    return runs
+
+
+def main(words):
+    options = arguments(words)
+    kinds = taking_part(options.only)
+    result = {**machine(), "rounds": options.rounds, "seconds": options.seconds,
+              "versions": {name: kind.version() for name, kind in kinds.items()}}
+    result["runs"] = take_turns(kinds, options)
+    medians = {name: sums.medians(runs) for name, runs in result["runs"].items()}
+    result["medians"] = medians
+    result["promises"] = [{"figure": promise.key, "over": promise.over, "limit": promise.limit,
+                           "least": promise.least, "measured": value, "holds": holds}
+                          for promise, value, holds in table.judged(medians)]
+    (BUILD / "bench.json").write_text(json.dumps(result, indent=2) + "\n")
+    print(f"Linux {result['kernel']}, {result['cores']} x {result['cpu']}; "
+          + "; ".join(text for text in result["versions"].values() if text))
+    print(f"medians of {options.rounds} rounds, {options.seconds} s each; "
+          "both gateways, both hosts and the load share these cores\n")
+    print("\n".join([*table.blocks(medians), *table.promises(medians)]))
