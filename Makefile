@@ -188,6 +188,9 @@ bench-programs: $(BENCH_BIN)
 $(BUILD)/tests/bench/%: $(OBJ)/tests/bench/%.o $(filter %.a,$(link_vpnd-data))
 	@mkdir -p $(@D)
 	$(call run,LD,$@)$(CC) $(LDFLAGS) -o $@ $< $(link_vpnd-data)
+# It counts how often the core computes X25519.
+$(BUILD)/tests/bench/handshakes: LDFLAGS += -Wl,--wrap=crypto_scalarmult_curve25519 \
+	-Wl,--wrap=crypto_scalarmult_curve25519_base
 -include $(patsubst %.c,$(OBJ)/%.d,$(BENCH_SRC))
 
 # --- fuzzing: tests/fuzz/fuzz_*.c, all rooms built once more by clang with its instruments ------------

@@ -3,13 +3,14 @@
  * The generator of the benchmark's UDP figures: as many datagrams of one size as go out, and what
  * of them arrives.
  *
- *     blast send ADDRESS PORT SIZE MILLISECONDS
+ *     blast send ADDRESS PORT SIZE MILLISECONDS [runs]
  *     blast receive PORT
  *
  * iperf3 sends and receives one datagram a system call and is itself the bottleneck at 64 bytes, so
- * both ends work in batches here. Each datagram is a packet of its own on the way (no UDP_SEGMENT):
- * that is what a gateway is given by ordinary hosts. The receiver asks for UDP_GRO, so that what a
- * gateway kept together or put together is counted at its worth.
+ * both ends work in batches here. Without `runs` each datagram is a packet of its own on the way,
+ * as ordinary hosts send them. With it they leave as segments of one send (UDP_SEGMENT), as QUIC
+ * stacks send them, and stay together as far as whatever is on the way lets them. The receiver asks
+ * for UDP_GRO, so that what was kept together is counted at its worth.
  *
  * A datagram begins with its sequence number. The receiver says "ready", counts from the first to
  * the last that comes, ends when SILENCE_MS long none came, and prints one line of JSON.
@@ -23,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -30,11 +32,13 @@
 
 enum {
 	BATCH = 64,
+	RUN_MAX = 64, /* in one send, on any kernel that has UDP_SEGMENT */
 	SIZE_MIN = sizeof(uint64_t),
 	SIZE_MAX_UDP = 65507,
 	PATIENCE_MS = 10000, /* for the first datagram */
 	SILENCE_MS = 500,
 	RECEIVE_BUFFER = 16 << 20,
+	LOWEST_PRIORITY = 19,
 };
 
 struct tally {
@@ -81,47 +85,64 @@ static bool passes(int error)
 	return error == ENOBUFS || error == EAGAIN || error == ECONNREFUSED || error == EINTR;
 }
 
-static int blast(int fd, uint8_t *buffer, size_t size, uint64_t ms)
+/* How many datagrams of this size go in one send as segments of a run. */
+static size_t run_length(size_t size)
+{
+	size_t most = SIZE_MAX_UDP / size;
+
+	return most < RUN_MAX ? most : RUN_MAX;
+}
+
+/* Number the next `count` datagrams in the buffer. */
+static void stamp(uint8_t *buffer, size_t size, uint64_t first, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t number = first + i;
+
+		memcpy(buffer + i * size, &number, sizeof(number));
+	}
+}
+
+static int blast(int fd, uint8_t *buffer, size_t size, size_t run, uint64_t ms)
 {
 	struct mmsghdr messages[BATCH] = {0};
 	struct iovec iov[BATCH];
+	unsigned int sends = run > 1 ? 1 : BATCH;
 	uint64_t sent = 0, end = now_ns() + ms * 1000000;
 
-	for (size_t i = 0; i < BATCH; i++) {
-		iov[i] = (struct iovec){buffer + i * size, size};
+	for (size_t i = 0; i < sends; i++) {
+		iov[i] = (struct iovec){buffer + i * size, size * run};
 		messages[i].msg_hdr = (struct msghdr){.msg_iov = &iov[i], .msg_iovlen = 1};
 	}
 	while (now_ns() < end) {
 		int n;
 
-		for (size_t i = 0; i < BATCH; i++) {
-			uint64_t number = sent + i;
-
-			memcpy(iov[i].iov_base, &number, sizeof(number));
-		}
-		n = sendmmsg(fd, messages, BATCH, 0);
+		stamp(buffer, size, sent, sends * run);
+		n = sendmmsg(fd, messages, sends, 0);
 		if (n < 0 && !passes(errno))
 			return fail("sending");
-		sent += n > 0 ? (uint64_t)n : 0;
+		sent += n > 0 ? (uint64_t)n * run : 0;
 	}
 	printf("{\"datagrams\": %" PRIu64 "}\n", sent);
 	return 0;
 }
 
-static int send_all(const char *address, uint16_t port, size_t size, uint64_t ms)
+static int send_all(const char *address, uint16_t port, size_t size, uint64_t ms, bool in_runs)
 {
 	_cleanup_close_ int fd = open_to(address, port);
-	uint8_t *buffer;
-	int r;
+	_cleanup_free_ uint8_t *buffer = calloc(BATCH, size);
+	size_t run = in_runs ? run_length(size) : 1;
+	int segment = (int)size;
 
 	if (fd < 0)
 		return fail(address);
-	buffer = calloc(BATCH, size);
 	if (!buffer)
 		return fail("memory");
-	r = blast(fd, buffer, size, ms);
-	free(buffer);
-	return r;
+	if (in_runs && setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment)) < 0)
+		return fail("UDP_SEGMENT");
+	/* A sender elsewhere would not take the gateways' processor time. */
+	(void)setpriority(PRIO_PROCESS, 0, LOWEST_PRIORITY);
+	return blast(fd, buffer, size, run, ms);
 }
 
 static int open_receiver(uint16_t port)
@@ -212,19 +233,17 @@ static void receive_until_silent(int fd, struct tally *tally, uint8_t (*buffers)
 static int receive_all(uint16_t port)
 {
 	_cleanup_close_ int fd = open_receiver(port);
-	uint8_t(*buffers)[SIZE_MAX_UDP];
+	_cleanup_free_ uint8_t(*buffers)[SIZE_MAX_UDP] = calloc(BATCH, sizeof(*buffers));
 	struct tally tally = {0};
 
 	if (fd < 0)
 		return fail("receiver");
-	buffers = calloc(BATCH, sizeof(*buffers));
 	if (!buffers)
 		return fail("memory");
 	set_patience(fd, PATIENCE_MS);
 	puts("ready");
 	fflush(stdout);
 	receive_until_silent(fd, &tally, buffers);
-	free(buffers);
 	printf("{\"datagrams\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"late\": %" PRIu64
 	       ", \"overflowed\": %" PRIu32 ", \"seconds\": %.6f}\n",
 		tally.datagrams, tally.bytes, tally.late, tally.overflowed,
@@ -246,11 +265,15 @@ static unsigned long number(const char *text, unsigned long min, unsigned long m
 
 int main(int argc, char **argv)
 {
-	if (argc == 6 && !strcmp(argv[1], "send"))
+	bool in_runs = argc == 7 && !strcmp(argv[6], "runs");
+
+	if ((argc == 6 || in_runs) && !strcmp(argv[1], "send"))
 		return send_all(argv[2], (uint16_t)number(argv[3], 1, UINT16_MAX),
-			number(argv[4], SIZE_MIN, SIZE_MAX_UDP), number(argv[5], 1, 1000000));
+			number(argv[4], SIZE_MIN, SIZE_MAX_UDP), number(argv[5], 1, 1000000),
+			in_runs);
 	if (argc == 3 && !strcmp(argv[1], "receive"))
 		return receive_all((uint16_t)number(argv[2], 1, UINT16_MAX));
-	fputs("usage: blast send ADDRESS PORT SIZE MILLISECONDS | blast receive PORT\n", stderr);
+	fputs("usage: blast send ADDRESS PORT SIZE MILLISECONDS [runs] | blast receive PORT\n",
+		stderr);
 	return 2;
 }

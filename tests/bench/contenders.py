@@ -7,6 +7,7 @@ from lab.process import children
 from lab.site import PORT
 from lab.wireguard import Keys, WireguardGo, newest_wireguard_go, wg_interface, wg_peer
 
+from . import alone
 from .place import TUNNEL_MTU
 
 RELAY = BUILD / "tests" / "bench" / "relay"
@@ -32,6 +33,12 @@ class Contender:
     def version(cls):
         return printed(*cls.command) if cls.command else ""
 
+    @classmethod
+    def alone(cls, group):
+        """Figures of a group that needs no place, see alone.py."""
+        del group
+        return {}
+
     def __init__(self, place):
         """Bring both ends up."""
 
@@ -51,6 +58,12 @@ class Routed(Contender):
 class GatehouseVpnd(Contender):
     name = "vpnd"
     command = (VPND, "--version")
+
+    @classmethod
+    def alone(cls, group):
+        if group == "handshakes":
+            return alone.handshakes()
+        return {**alone.lookups(), **alone.load(VPND)}
 
     def __init__(self, place):
         super().__init__(place)
@@ -75,6 +88,10 @@ class NewestWireguardGo(Contender):
     @classmethod
     def version(cls):
         return printed(newest_wireguard_go(), "--version")
+
+    @classmethod
+    def alone(cls, group):
+        return alone.load(newest_wireguard_go()) if group == "peers" else {}
 
     def __init__(self, place):
         super().__init__(place)

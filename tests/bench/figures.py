@@ -24,12 +24,9 @@ FIGURES = (
     Figure("bidir4_1", "TCP, Gbit/s", "both ways", "Gbit/s"),
     Figure("retransmits_1", "TCP, Gbit/s", "resent 1", "segments", 0),
     Figure("retransmits_4", "TCP, Gbit/s", "resent 4", "segments", 0),
-    Figure("udp64_kpps", "UDP that arrives", "64 kpps", "kpps", 0),
-    Figure("udp64_gbit_s", "UDP that arrives", "64 Gbit/s", "Gbit/s", 3),
-    Figure("udp512_kpps", "UDP that arrives", "512 kpps", "kpps", 0),
-    Figure("udp512_gbit_s", "UDP that arrives", "512 Gbit/s", "Gbit/s", 3),
-    Figure("udp1372_kpps", "UDP that arrives", "1372 kpps", "kpps", 0),
-    Figure("udp1372_gbit_s", "UDP that arrives", "1372 Gbit/s", "Gbit/s", 3),
+    *(Figure(f"{kind}{size}_{key}", block, f"{size} {unit}", unit, digits)
+      for kind, block in (("udp", "UDP, one by one"), ("runs", "UDP, sent in runs"))
+      for size in SIZES for key, unit, digits in (("kpps", "kpps", 0), ("gbit_s", "Gbit/s", 3))),
     Figure("idle_p50", "ping, ms", "idle p50", "ms", 3),
     Figure("idle_p99", "ping, ms", "idle p99", "ms", 3),
     Figure("loaded_p50", "ping, ms", "loaded p50", "ms", 3),
@@ -37,9 +34,18 @@ FIGURES = (
     Figure("process_s_gb", "cost", "daemons s/GB", "s/GB"),
     Figure("machine_s_gb", "cost", "machine s/GB", "s/GB"),
     Figure("peak_mb", "cost", "memory MB", "MB", 1),
+    Figure("handshakes_per_s", "handshakes", "a second", "/s", 0),
+    Figure("handshakes_of_x25519", "handshakes", "of X25519", "", 3),
+    Figure("load_s", "10,000 peers", "load s", "s"),
+    Figure("bytes_per_peer", "10,000 peers", "bytes each", "bytes", 0),
+    Figure("lookup1_v4", "10,000 peers", "find 1, ns", "ns", 0),
+    Figure("lookup100_v4", "10,000 peers", "of 100", "ns", 0),
+    Figure("lookup10000_v4", "10,000 peers", "of 10,000", "ns", 0),
+    Figure("lookup10000_v6", "10,000 peers", "v6", "ns", 0),
 )
 
-TITLES = {figure.key: f"{figure.block.split(',')[0]} {figure.title}" for figure in FIGURES}
+TITLES = {figure.key: f"{figure.block.removesuffix(', Gbit/s').removesuffix(', ms')} {figure.title}"
+          for figure in FIGURES}
 
 
 @dataclass(frozen=True)
@@ -64,14 +70,17 @@ def _promises():
     go = "wireguard-go"
     for key in ("tcp4_1", "tcp4_4", "tcp6_1", "tcp6_4"):
         yield Promise(key, go, 2.5, True)
-    yield Promise("udp1372_gbit_s", go, 3, True)
-    yield Promise("udp64_kpps", go, 2, True)
+    for kind in ("udp", "runs"):
+        yield Promise(f"{kind}1372_gbit_s", go, 3, True)
+        yield Promise(f"{kind}64_kpps", go, 2, True)
     yield Promise("idle_p50", go, 0.5, False)
     yield Promise("loaded_p99", go, 1, False)
     yield Promise("process_s_gb", go, 0.45, False)
-    for key in ("tcp4_1", "tcp4_4", "tcp6_1", "tcp6_4", "udp1372_gbit_s"):
+    for key in ("tcp4_1", "tcp4_4", "tcp6_1", "tcp6_4", "udp1372_gbit_s", "runs1372_gbit_s"):
         yield Promise(key, "relay", 0.75, True)
     yield Promise("peak_mb", "", 24, False)
+    yield Promise("bytes_per_peer", "", 8000, False)
+    yield Promise("handshakes_of_x25519", "", 0.8, True)
 
 
 PROMISES = tuple(_promises())

@@ -45,12 +45,13 @@ class Load:
         finally:
             stream.wait(self._seconds + 30)
 
-    def udp(self, size):
+    def udp(self, size, *options):
         """Datagrams of `size` bytes, as fast as they can be sent; what arrived."""
         receiver = self._host.start(BLAST, "receive", BLAST_PORT, log=f"blast.{size}")
         receiver.wait_for_log("ready")
         sent = json.loads(self._app.output(BLAST, "send", self._to, BLAST_PORT, size,
-                                           self._seconds * 1000, timeout=self._seconds + 30))
+                                           self._seconds * 1000, *options,
+                                           timeout=self._seconds + 30))
         receiver.wait(30)
         got = json.loads(receiver.log().splitlines()[-1])
         seconds = got["seconds"] or self._seconds

@@ -11,7 +11,7 @@ import time
 
 from lab.gatehouse import BUILD
 
-from . import contenders, sums, table, turn
+from . import contenders, sums, svg, table, turn
 
 
 def arguments(words):
@@ -63,20 +63,24 @@ def take_turns(kinds, options):
     return runs
 
 
+def judged(medians):
+    return [{"figure": promise.key, "over": promise.over, "limit": promise.limit,
+             "least": promise.least, "measured": value, "holds": holds}
+            for promise, value, holds in table.judged(medians)]
+
+
 def main(words):
     options = arguments(words)
     kinds = taking_part(options.only)
+    versions = {name: kind.version() for name, kind in kinds.items()}
+    runs = take_turns(kinds, options)
+    medians = {name: sums.medians(each) for name, each in runs.items()}
     result = {**machine(), "rounds": options.rounds, "seconds": options.seconds,
-              "versions": {name: kind.version() for name, kind in kinds.items()}}
-    result["runs"] = take_turns(kinds, options)
-    medians = {name: sums.medians(runs) for name, runs in result["runs"].items()}
-    result["medians"] = medians
-    result["promises"] = [{"figure": promise.key, "over": promise.over, "limit": promise.limit,
-                           "least": promise.least, "measured": value, "holds": holds}
-                          for promise, value, holds in table.judged(medians)]
+              "versions": versions, "medians": medians, "promises": judged(medians), "runs": runs}
+    where = (f"Linux {result['kernel']}, {result['cores']} x {result['cpu']}; "
+             + "; ".join(text for text in versions.values() if text))
+    how = f"medians of {options.rounds} rounds, {options.seconds} s each"
     (BUILD / "bench.json").write_text(json.dumps(result, indent=2) + "\n")
-    print(f"Linux {result['kernel']}, {result['cores']} x {result['cpu']}; "
-          + "; ".join(text for text in result["versions"].values() if text))
-    print(f"medians of {options.rounds} rounds, {options.seconds} s each; "
-          "both gateways, both hosts and the load share these cores\n")
+    (BUILD / "bench.svg").write_text(svg.picture(medians, "How fast", f"{where}; {how}"))
+    print(f"{where}\n{how}; both gateways, both hosts and the load share these cores\n")
     print("\n".join([*table.blocks(medians), *table.promises(medians)]))

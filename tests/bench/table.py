@@ -14,6 +14,8 @@ def _block(title, figures, medians):
     yield f"{title:{NAME_WIDTH}}" + "".join(
         f"{figure.title:>{width}}" for figure, width in zip(figures, widths))
     for name, values in medians.items():
+        if all(values.get(figure.key) is None for figure in figures):
+            continue
         yield f"  {name:{NAME_WIDTH - 2}}" + "".join(
             f"{number(values.get(figure.key), figure.digits):>{width}}"
             for figure, width in zip(figures, widths))
@@ -41,8 +43,8 @@ def promises(medians):
     """What is promised of vpnd, and whether it holds, as lines."""
     rows = list(judged(medians))
     if rows:
-        yield f"{'promised of vpnd':32}{'measured':>10}{'limit':>12}"
+        yield f"{'promised of vpnd':42}{'measured':>9}{'limit':>10}"
     for promise, value, holds in rows:
         what = TITLES[promise.key] + (f" / {promise.over}" if promise.over else "")
         limit = f"{'>=' if promise.least else '<='} {promise.limit:g}"
-        yield f"  {what:36}{number(value):>8}{limit:>10}  {'holds' if holds else 'BROKEN'}"
+        yield f"  {what:40}{number(value):>9}{limit:>10}  {'holds' if holds else 'BROKEN'}"

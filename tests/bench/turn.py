@@ -10,8 +10,9 @@ from .place import Place
 from .sums import percentile
 
 WARM_UP_SECONDS = 1
-GROUPS = ("tcp", "tcp6", "bidir", "udp", "ping")
-FAMILY = {"tcp6": 6}
+LOADS = {4: ("tcp", "bidir", "udp", "runs", "ping"), 6: ("tcp6",)}  # by family
+ALONE = ("handshakes", "peers")
+GROUPS = (*LOADS[4], *LOADS[6], *ALONE)
 
 
 class Turn:
@@ -66,9 +67,15 @@ class Turn:
         self.figures["bidir4_1"] = got["gbit_s"]
 
     def _udp(self):
+        self._udp_as("udp")
+
+    def _runs(self):
+        self._udp_as("runs", "runs")
+
+    def _udp_as(self, name, *options):
         for size in SIZES:
-            got, _ = self._metered(lambda n=size: self._load.udp(n))
-            self.figures.update({f"udp{size}_{key}": value for key, value in got.items()})
+            got, _ = self._metered(lambda n=size: self._load.udp(n, *options))
+            self.figures.update({f"{name}{size}_{key}": value for key, value in got.items()})
 
     def _ping(self):
         for name, ping in (("idle", self._load.ping), ("loaded", self._load.ping_under_tcp)):
@@ -80,8 +87,8 @@ class Turn:
 def take(kind, groups, seconds):
     """A whole turn of one kind of contender; returns its figures by key."""
     figures = {}
-    for family in (4, 6):
-        wanted = [group for group in groups if FAMILY.get(group, 4) == family]
+    for family, loads in LOADS.items():
+        wanted = [group for group in loads if group in groups]
         if not wanted:
             continue
         with Place(family) as place:
@@ -90,4 +97,7 @@ def take(kind, groups, seconds):
             for group in wanted:
                 turn.measure(group)
         figures = {**turn.figures, **figures}
+    for group in ALONE:
+        if group in groups:
+            figures.update(kind.alone(group))
     return figures
