@@ -84,6 +84,16 @@ static const struct conf_row rows[] = {
 	{"engine_user", CONF_STRING, CONF_FIELD(struct vpnd_conf, engine_user),
 		.fallback = "\"" VPND_CONF_USER "\"",
 		.help = "User that the process with keys and packets runs as"},
+	{"tun_offload", CONF_BOOL, CONF_FIELD(struct vpnd_conf, speed.tun_offload),
+		.fallback = "true",
+		.help = "Let many segments of TCP or UDP cross the TUN in one piece"},
+	{"udp_segmentation", CONF_BOOL, CONF_FIELD(struct vpnd_conf, speed.udp_segmentation),
+		.fallback = "true", .help = "Send many datagrams of one size in one piece"},
+	{"udp_coalescing", CONF_BOOL, CONF_FIELD(struct vpnd_conf, speed.udp_coalescing),
+		.fallback = "true", .help = "Receive many datagrams of one size in one piece"},
+	{"busy_poll_us", CONF_INT, CONF_FIELD(struct vpnd_conf, speed.busy_poll_us),
+		.max = VPND_CONF_BUSY_POLL_MAX_US, .unit = "microseconds", .fallback = "0",
+		.help = "How long to look for packets on a busy core before sleeping; 0 is off"},
 	{"tunnels", CONF_GROUP, CONF_LIST(struct vpnd_conf, tunnels, n_tunnels), .required = true,
 		.group = &tunnel_table, .help = "The tunnels"},
 	{"routes", CONF_GROUP, CONF_LIST(struct vpnd_conf, routes, n_routes), .group = &route_table,
@@ -144,6 +154,12 @@ bool vpnd_conf_tunnel_equal(const struct vpnd_tunnel_conf *a, const struct vpnd_
 
 	return a_text != NULL && b_text != NULL && a_len == b_len &&
 	       memcmp(a_text, b_text, a_len) == 0;
+}
+
+bool vpnd_conf_speed_equal(const struct vpnd_speed_conf *a, const struct vpnd_speed_conf *b)
+{
+	return a->tun_offload == b->tun_offload && a->udp_segmentation == b->udp_segmentation &&
+	       a->udp_coalescing == b->udp_coalescing && a->busy_poll_us == b->busy_poll_us;
 }
 
 char *vpnd_conf_peer_label(

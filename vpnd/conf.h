@@ -5,6 +5,7 @@
 #define VPND_CONF_H
 
 #include <net/if.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@
 enum {
 	VPND_CONF_TUNNELS_MAX = 256, /* each takes a slot (privsep.h) */
 	VPND_CONF_VIA_MAX = 8,       /* tunnels that one route may name */
+	VPND_CONF_BUSY_POLL_MAX_US = 1000,
 };
 
 struct vpnd_peer_conf {
@@ -61,8 +63,18 @@ struct vpnd_route_conf {
 	enum vpnd_policy policy;
 };
 
+/* How packets are moved fast, in all tunnels: what may be used where the kernel has it. */
+struct vpnd_speed_conf {
+	bool tun_offload;      /* many segments of TCP or UDP cross the TUN in one piece */
+	bool udp_segmentation; /* many datagrams of one size are sent in one piece */
+	bool udp_coalescing;   /* and received */
+	uint32_t busy_poll_us; /* how long an idle engine looks for packets before it sleeps */
+};
+#define VPND_CONF_SPEED ((struct vpnd_speed_conf){true, true, true, 0}) /* the defaults */
+
 struct vpnd_conf {
 	char *engine_user;
+	struct vpnd_speed_conf speed;
 	struct vpnd_tunnel_conf *tunnels;
 	size_t n_tunnels;
 	struct vpnd_route_conf *routes;
@@ -87,6 +99,9 @@ int vpnd_conf_hash(const struct vpnd_conf *conf, char out[static VPND_CONF_HASH_
 
 /* True if all that the file says about the two tunnels is the same. False when out of memory. */
 bool vpnd_conf_tunnel_equal(const struct vpnd_tunnel_conf *a, const struct vpnd_tunnel_conf *b);
+
+/* True if both switch the same. */
+bool vpnd_conf_speed_equal(const struct vpnd_speed_conf *a, const struct vpnd_speed_conf *b);
 
 /* How errors and logs call a peer: its name, or its public key if it has none. Returns `out`. */
 #define VPND_CONF_LABEL_STRLEN 64

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/mono.h"
 
 /* A bool that came from outside may hold any byte; reading it as a bool first would be undefined.
  */
@@ -58,12 +59,17 @@ static bool fits_tunnel(const union privsep_message *m)
 {
 	return m->tunnel.ifindex > 0 && m->tunnel.mtu <= UINT16_MAX &&
 	       is_bool(&m->tunnel.from_config) && is_bool(&m->tunnel.up) &&
-	       is_ifname(m->tunnel.name);
+	       m->tunnel.busy_poll_us <= US_PER_S && is_ifname(m->tunnel.name);
+}
+
+static bool fits_tun(const union privsep_message *m)
+{
+	return m->tun.takes <= PRIVSEP_TAKES_ALL;
 }
 
 static bool fits_udp(const union privsep_message *m)
 {
-	return addr_bits(m->udp.family) > 0 && m->udp.port > 0;
+	return addr_bits(m->udp.family) > 0 && m->udp.port > 0 && is_bool(&m->udp.segments);
 }
 
 static bool fits_peer(const union privsep_message *m)
@@ -157,7 +163,7 @@ static const struct rule rules[] = {
 	{MONITOR(PRIVSEP_START), .size = sizeof(struct privsep_start), .fits = fits_start},
 	{MONITOR(PRIVSEP_CONTROL_FD), PLAIN, .has_fd = true},
 	{MONITOR(PRIVSEP_TUNNEL), OF(tunnel), .fits = fits_tunnel},
-	{MONITOR(PRIVSEP_TUN_FD), SLOT, .has_fd = true},
+	{MONITOR(PRIVSEP_TUN_FD), OF(tun), .has_fd = true, .fits = fits_tun},
 	{MONITOR(PRIVSEP_UAPI_FD), SLOT, .has_fd = true},
 	{MONITOR(PRIVSEP_UDP_FD), OF(udp), .has_fd = true, .fits = fits_udp},
 	{MONITOR(PRIVSEP_PRIVATE_KEY), SLOT, .has_fd = true},

@@ -37,7 +37,7 @@ enum privsep_type {
 	PRIVSEP_START = 1,     /* struct privsep_start */
 	PRIVSEP_CONTROL_FD,    /* struct privsep_plain + listening control socket */
 	PRIVSEP_TUNNEL,        /* struct privsep_tunnel: a batch for this slot begins */
-	PRIVSEP_TUN_FD,        /* struct privsep_slot + TUN descriptor */
+	PRIVSEP_TUN_FD,        /* struct privsep_tun + TUN descriptor */
 	PRIVSEP_UAPI_FD,       /* struct privsep_slot + listening UAPI socket */
 	PRIVSEP_UDP_FD,        /* struct privsep_udp + bound UDP socket */
 	PRIVSEP_PRIVATE_KEY,   /* struct privsep_slot + key file */
@@ -99,18 +99,36 @@ struct privsep_tunnel {
 	uint32_t type;
 	uint32_t slot;
 	uint32_t ifindex;
-	uint32_t mtu;         /* bytes */
-	uint32_t fwmark;      /* 0: none */
-	uint16_t listen_port; /* as bound */
-	bool from_config;     /* peers and keys of this batch replace what the slot has */
-	bool up;              /* the interface is administratively up */
+	uint32_t mtu;          /* bytes */
+	uint32_t fwmark;       /* 0: none */
+	uint16_t listen_port;  /* as bound */
+	bool from_config;      /* peers and keys of this batch replace what the slot has */
+	bool up;               /* the interface is administratively up */
+	uint32_t busy_poll_us; /* how long to look for packets before sleeping */
 	char name[PRIVSEP_IFNAME];
+};
+
+/* What a TUN device takes and gives in one piece beside single packets. */
+enum privsep_takes {
+	PRIVSEP_TAKES_TCP4 = 1,
+	PRIVSEP_TAKES_TCP6 = 2,
+	PRIVSEP_TAKES_UDP4 = 4,
+	PRIVSEP_TAKES_UDP6 = 8,
+	PRIVSEP_TAKES_ALL = 15,
+};
+
+/* The device has a struct virtio_net_hdr before each packet. */
+struct privsep_tun {
+	uint32_t type;
+	uint32_t slot;
+	uint32_t takes; /* of enum privsep_takes */
 };
 
 struct privsep_udp {
 	uint32_t type;
 	uint32_t slot;
 	uint8_t family; /* enum addr_family */
+	bool segments;  /* UDP_SEGMENT may be used */
 	uint16_t port;  /* as bound, host order */
 };
 
@@ -226,6 +244,7 @@ union privsep_message {
 	struct privsep_start start;
 	struct privsep_slot slot;
 	struct privsep_tunnel tunnel;
+	struct privsep_tun tun;
 	struct privsep_udp udp;
 	struct privsep_peer peer;
 	struct privsep_allowed_ip allowed_ip;

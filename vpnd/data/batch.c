@@ -1,40 +1,54 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "vpnd/data/batch.h"
 
-#include <errno.h>
-#include <sys/mman.h>
+#include <assert.h>
 
-enum { STRIDE = PACKET_HEADROOM + BATCH_SLOT + PACKET_TAILROOM };
+#include "vpnd/data/memory.h"
+
+enum { AROUND = PACKET_HEADROOM + PACKET_TAILROOM };
+static_assert(BATCH_ARENA >= BATCH_PACKET_MAX + AROUND, "an empty batch takes any packet");
 
 int batch_init(struct batch *batch)
 {
-	void *slots = mmap(NULL, (size_t)PACKET_BATCH * STRIDE, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (slots == MAP_FAILED)
-		return -errno;
-	/* Packets in clear do not belong in a core dump. */
-	madvise(slots, (size_t)PACKET_BATCH * STRIDE, MADV_DONTDUMP);
-	batch->slots = slots;
 	batch_reset(batch);
-	return 0;
+	return memory_map(BATCH_ARENA, &batch->arena);
 }
 
 void batch_done(struct batch *batch)
 {
-	if (batch->slots)
-		munmap(batch->slots, (size_t)PACKET_BATCH * STRIDE);
-	batch->slots = NULL;
-}
-
-uint8_t *batch_slot(const struct batch *batch, size_t i)
-{
-	return batch->slots + i * STRIDE + PACKET_HEADROOM;
+	memory_unmap(&batch->arena, BATCH_ARENA);
 }
 
 void batch_reset(struct batch *batch)
 {
 	batch->count = 0;
-	for (size_t i = 0; i < PACKET_BATCH; i++)
-		batch->packets[i] = (struct packet){.data = batch_slot(batch, i)};
+	batch->used = 0;
+}
+
+bool batch_is_full(const struct batch *batch)
+{
+	return batch->count == PACKET_BATCH;
+}
+
+uint8_t *batch_room(const struct batch *batch, size_t len)
+{
+	if (batch_is_full(batch) || BATCH_ARENA - batch->used < len + AROUND)
+		return NULL;
+	return batch->arena + batch->used + PACKET_HEADROOM;
+}
+
+struct packet *batch_add_view(struct batch *batch, uint8_t *data, size_t len)
+{
+	struct packet *packet = &batch->packets[batch->count++];
+
+	*packet = (struct packet){.data = data, .len = len};
+	return packet;
+}
+
+struct packet *batch_add(struct batch *batch, size_t len)
+{
+	uint8_t *data = batch->arena + batch->used + PACKET_HEADROOM;
+
+	batch->used += len + AROUND;
+	return batch_add_view(batch, data, len);
 }

@@ -1,33 +1,50 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A batch: as many packets as move together between TUN, core and UDP, each in a slot of its own
- * that is large enough for any datagram and for what sealing adds. Slots are touched only as far as
- * packets fill them, so memory follows what really passes.
+ * A batch: as many packets as move together between TUN, core and UDP. Packets on their way out lie
+ * in the batch's arena, one behind the other, each with the room around it that sealing needs.
+ * Packets on their way in are views of what was received.
  */
 #ifndef VPND_DATA_BATCH_H
 #define VPND_DATA_BATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "vpnd/proto/packet.h"
 
-enum { BATCH_SLOT = 65536 }; /* bytes of a slot between head- and tailroom */
+enum {
+	BATCH_PACKET_MAX = 40 + 65535, /* bytes of the longest packet: IPv6, full */
+	BATCH_ARENA = 256 * 1024,      /* bytes: what stays in a core's own cache */
+};
 
 struct batch {
 	struct packet packets[PACKET_BATCH];
 	size_t count;
-	uint8_t *slots; /* owned */
+	uint8_t *arena; /* owned */
+	size_t used;    /* bytes of it */
 };
 
 /* 0 or a negative errno. */
 int batch_init(struct batch *batch);
 void batch_done(struct batch *batch);
 
-/* Where the bytes of slot `i` begin: BATCH_SLOT of them, with room around as packet.h asks. */
-uint8_t *batch_slot(const struct batch *batch, size_t i);
-
-/* Empty it: no packets, every `data` at the start of its slot, no path. */
+/* Empty it. */
 void batch_reset(struct batch *batch);
+
+/*
+ * Where a packet of `len` bytes (at most BATCH_PACKET_MAX) may be written, with room around as
+ * packet.h asks; batch_add takes the room. NULL: the batch is full. An empty one never is.
+ */
+uint8_t *batch_room(const struct batch *batch, size_t len);
+
+/* Add the packet that was written where batch_room said, last. Returns it, all else unset. */
+struct packet *batch_add(struct batch *batch, size_t len);
+
+/* Add a view of bytes that lie elsewhere; the batch must not be full. Returns it, as above. */
+struct packet *batch_add_view(struct batch *batch, uint8_t *data, size_t len);
+
+/* True if not even a view can be added. */
+bool batch_is_full(const struct batch *batch);
 
 #endif

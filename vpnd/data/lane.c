@@ -3,15 +3,33 @@
 
 #include <unistd.h>
 
-#include "vpnd/data/tun.h"
+int lane_room_init(struct lane_room *room)
+{
+	int r = batch_init(&room->batch);
 
-void lane_init(struct lane *lane, struct device *device, struct batch *batch)
+	if (r == 0)
+		r = tun_room_init(&room->tun);
+	if (r == 0)
+		r = udp_in_init(&room->udp);
+	if (r < 0)
+		lane_room_done(room);
+	return r;
+}
+
+void lane_room_done(struct lane_room *room)
+{
+	udp_in_done(&room->udp);
+	tun_room_done(&room->tun);
+	batch_done(&room->batch);
+}
+
+void lane_init(struct lane *lane, struct device *device, struct lane_room *room)
 {
 	*lane = (struct lane){
 		.device = device,
-		.batch = batch,
-		.tun = -1,
-		.udp = {-1, -1},
+		.room = room,
+		.tun = TUN_NONE,
+		.udp = UDP_SOCKETS_NONE,
 	};
 }
 
@@ -24,65 +42,88 @@ static void replace(int *slot, int fd)
 
 void lane_done(struct lane *lane)
 {
-	replace(&lane->tun, -1);
-	replace(&lane->udp.v4, -1);
-	replace(&lane->udp.v6, -1);
+	replace(&lane->tun.fd, -1);
+	replace(&lane->udp.v4.fd, -1);
+	replace(&lane->udp.v6.fd, -1);
 }
 
-void lane_set_tun(struct lane *lane, int fd)
+void lane_set_tun(struct lane *lane, int fd, unsigned int takes)
 {
-	replace(&lane->tun, fd);
+	replace(&lane->tun.fd, fd);
+	lane->tun.takes = takes;
 }
 
-void lane_set_udp(struct lane *lane, enum addr_family family, int fd)
+static struct udp_socket *socket_of(struct lane *lane, enum addr_family family)
 {
-	replace(family == ADDR_V6 ? &lane->udp.v6 : &lane->udp.v4, fd);
+	return family == ADDR_V6 ? &lane->udp.v6 : &lane->udp.v4;
+}
+
+void lane_set_udp(struct lane *lane, enum addr_family family, int fd, bool segments)
+{
+	struct udp_socket *socket = socket_of(lane, family);
+
+	replace(&socket->fd, fd);
+	socket->segments = segments;
 }
 
 /* Tell who sent packets that have no way on. */
 static void answer(struct lane *lane, mono_t now)
 {
+	const struct batch *batch = &lane->room->batch;
 	uint8_t error[UNREACHABLE_MAX];
 
-	for (size_t i = 0; i < lane->batch->count; i++) {
-		size_t len = device_answer(lane->device, &lane->batch->packets[i], error, now);
+	for (size_t i = 0; i < batch->count; i++) {
+		size_t len = device_answer(lane->device, &batch->packets[i], error, now);
 
-		if (len && tun_write(lane->tun, error, len) < 0)
-			lane->tun_refused++;
+		if (len)
+			tun_write(&lane->tun, error, len);
 	}
 }
 
-int lane_out(struct lane *lane, mono_t now)
+static int move_out(struct lane *lane, mono_t now)
 {
-	struct batch *batch = lane->batch;
+	struct batch *batch = &lane->room->batch;
 	int n;
 
 	batch_reset(batch);
-	n = tun_read_batch(lane->tun, batch);
+	n = tun_read_batch(&lane->tun, &lane->room->tun, batch);
 	if (n <= 0)
 		return n;
 	device_seal_batch(lane->device, batch->packets, batch->count, lane->mtu, now);
 	answer(lane, now);
-	udp_send_batch(&lane->udp, batch, &lane->udp_errors);
+	udp_out_batch(&lane->udp, batch, &lane->udp_errors);
 	return n;
+}
+
+int lane_out(struct lane *lane, mono_t now)
+{
+	int n, total = 0;
+
+	/* A frame that is begun is ended: what holds it is shared. */
+	do {
+		n = move_out(lane, now);
+		total += n;
+	} while (n > 0 && lane->room->tun.cutting);
+	return n < 0 ? n : total;
 }
 
 int lane_in(struct lane *lane, enum addr_family family, mono_t now)
 {
-	struct batch *batch = lane->batch;
-	int n;
+	struct lane_room *room = lane->room;
+	struct batch *batch = &room->batch;
+	int n = udp_in_receive(&room->udp, socket_of(lane, family));
 
-	batch_reset(batch);
-	n = udp_receive(family == ADDR_V6 ? lane->udp.v6 : lane->udp.v4, batch);
 	if (n <= 0)
 		return n;
-	device_open_batch(lane->device, batch->packets, batch->count, now);
-	lane->tun_refused += tun_write_batch(lane->tun, batch);
+	for (batch_reset(batch); udp_in_cut(&room->udp, batch); batch_reset(batch)) {
+		device_open_batch(lane->device, batch->packets, batch->count, now);
+		tun_write_batch(&lane->tun, &room->tun, batch);
+	}
 	return n;
 }
 
 void lane_send(
 	struct lane *lane, const struct path *path, uint8_t class, const void *bytes, size_t len)
 {
-	udp_send(&lane->udp, path, class, bytes, len, &lane->udp_errors);
+	udp_out_one(&lane->udp, path, class, bytes, len, &lane->udp_errors);
 }

@@ -8,30 +8,43 @@
 
 #include "base/mono.h"
 #include "vpnd/data/batch.h"
+#include "vpnd/data/tun.h"
 #include "vpnd/data/udp.h"
+#include "vpnd/data/udp_in.h"
+#include "vpnd/data/udp_out.h"
 #include "vpnd/proto/device.h"
 
+/* Where packets are while they move; shared by lanes that run one after another. */
+struct lane_room {
+	struct batch batch;
+	struct tun_room tun;
+	struct udp_in udp;
+};
+
+/* 0 or a negative errno. A room stays where it was initialized. */
+int lane_room_init(struct lane_room *room);
+void lane_room_done(struct lane_room *room);
+
 struct lane {
-	struct device *device; /* borrowed */
-	struct batch *batch;   /* borrowed; shared by lanes that run one after another */
-	int tun;               /* owned from here on; -1: none */
+	struct device *device;  /* borrowed */
+	struct lane_room *room; /* borrowed */
+	struct tun tun;         /* its descriptor is owned from here on, as those of the sockets */
 	struct udp_sockets udp;
 	size_t mtu; /* bytes */
 	struct udp_errors udp_errors;
-	uint64_t tun_refused; /* packets that the TUN did not take */
 };
 
-void lane_init(struct lane *lane, struct device *device, struct batch *batch);
+void lane_init(struct lane *lane, struct device *device, struct lane_room *room);
 /* Close what it owns. */
 void lane_done(struct lane *lane);
 
-/* Take a descriptor over, closing the one before. */
-void lane_set_tun(struct lane *lane, int fd);
-void lane_set_udp(struct lane *lane, enum addr_family family, int fd);
+/* Take a descriptor over, closing the one before. `takes` is of COALESCE_*. */
+void lane_set_tun(struct lane *lane, int fd, unsigned int takes);
+void lane_set_udp(struct lane *lane, enum addr_family family, int fd, bool segments);
 
 /*
- * Move one batch: TUN -> core -> UDP, or UDP -> core -> TUN. Returns the number of packets read, 0
- * if there was nothing, or the negative errno of the read.
+ * Move what one look finds: TUN -> core -> UDP, or UDP -> core -> TUN. Returns the number of
+ * packets or buffers read, 0 if there was nothing, or the negative errno of the read.
  */
 int lane_out(struct lane *lane, mono_t now);
 int lane_in(struct lane *lane, enum addr_family family, mono_t now);

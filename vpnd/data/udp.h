@@ -1,40 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Datagrams, a batch per system call. The sockets come from the monitor, non-blocking, bound, and
- * with packet info and traffic class switched on, so that replies leave from the address that was
- * spoken to and congestion marks are known.
+ * The UDP sockets of a lane. They come from the monitor: non-blocking, bound, with packet info and
+ * traffic class switched on, so that replies leave from the address that was spoken to and
+ * congestion marks are known. What goes out is in udp_out.h, what comes in in udp_in.h.
  */
 #ifndef VPND_DATA_UDP_H
 #define VPND_DATA_UDP_H
 
-#include "vpnd/data/batch.h"
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
 
-/* A socket for each family; -1: none. */
+#include "base/sockaddr.h"
+
+struct udp_socket {
+	int fd;        /* -1: none */
+	bool segments; /* send with UDP_SEGMENT; no more once the kernel refused */
+};
+
+/* A socket for each family. */
 struct udp_sockets {
-	int v4, v6;
+	struct udp_socket v4, v6;
 };
+#define UDP_SOCKETS_NONE ((struct udp_sockets){{.fd = -1}, {.fd = -1}})
 
-/* What could not be sent, since the start. */
-struct udp_errors {
-	uint64_t dropped; /* datagrams: the socket's buffer was full, or the kernel refused them */
-	int newest;       /* errno of the newest refusal; 0: none yet */
+/* Ancillary data with room for either family's packet info, class and segment size, and more. */
+struct udp_control {
+	_Alignas(struct cmsghdr) uint8_t
+		bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) + 64];
 };
-
-/*
- * Fill an empty batch with what waits at one socket. Truncated datagrams are left out. Returns the
- * number of packets, 0 when nothing waits, or a negative errno.
- */
-int udp_receive(int fd, struct batch *batch);
-
-/*
- * Send all packets with PACKET_FORWARD in their order. One that cannot leave from its local address
- * any more leaves from whichever the kernel chooses, and its peer forgets the old one.
- */
-void udp_send_batch(
-	const struct udp_sockets *sockets, struct batch *batch, struct udp_errors *errors);
-
-/* Send one datagram of a traffic class. */
-void udp_send(const struct udp_sockets *sockets, const struct path *path, uint8_t class,
-	const void *bytes, size_t len, struct udp_errors *errors);
 
 #endif

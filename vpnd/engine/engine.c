@@ -239,7 +239,7 @@ static void on_udp(struct engine *engine, const union privsep_message *msg, int 
 		add_to_batch(engine, msg, fd);
 		return;
 	}
-	r = tunnel_take_udp(tunnel, msg->udp.family, fd);
+	r = tunnel_take_udp(tunnel, msg->udp.family, fd, msg->udp.segments);
 	if (r < 0)
 		fail(engine, tunnel->name, r);
 }
@@ -372,7 +372,7 @@ static int set_up(struct engine *engine, int channel_fd)
 	engine->guard = guard_new(seed);
 	if (!engine->guard)
 		return -ENOMEM;
-	r = batch_init(&engine->batch);
+	r = lane_room_init(&engine->room);
 	if (r < 0)
 		return r;
 	r = sd_event_new(&engine->event);
@@ -394,7 +394,7 @@ static void tear_down(struct engine *engine)
 	paths_done(&engine->paths);
 	channel_free(engine->monitor);
 	sd_event_unref(engine->event);
-	batch_done(&engine->batch);
+	lane_room_done(&engine->room);
 	free(engine->routes.all);
 	labels_done(&engine->labels);
 	guard_free(engine->guard);

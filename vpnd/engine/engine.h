@@ -34,7 +34,7 @@ struct engine {
 	pid_t monitor_pid;
 	struct channel *monitor;
 	struct privsep_start start;
-	struct batch batch; /* shared by all lanes, which run one after another */
+	struct lane_room room; /* shared by all lanes, which run one after another */
 	struct tunnel *tunnels[PRIVSEP_TUNNELS]; /* by slot; NULL: free */
 	struct guard *guard;  /* of the time that handshakes of all tunnels take */
 	struct labels labels; /* of the initiations of all tunnels */

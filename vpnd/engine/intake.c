@@ -24,7 +24,9 @@ struct intake_peer {
 
 struct intake {
 	struct privsep_tunnel head;
-	int fds[FDS];                 /* -1: not in this batch */
+	int fds[FDS]; /* -1: not in this batch */
+	uint32_t tun_takes;
+	bool udp_segments;
 	uint8_t private_key[KEY_LEN]; /* zero: none */
 	struct intake_peer *peers;
 	size_t peer_count, peer_room;
@@ -152,10 +154,12 @@ int intake_add(struct intake *intake, const union privsep_message *msg, int fd, 
 
 	switch (msg->type) {
 	case PRIVSEP_TUN_FD:
+		intake->tun_takes = msg->tun.takes;
 		return add_fd(intake, FD_TUN, fd);
 	case PRIVSEP_UAPI_FD:
 		return add_fd(intake, FD_UAPI, fd);
 	case PRIVSEP_UDP_FD:
+		intake->udp_segments = msg->udp.segments;
 		return add_fd(intake, msg->udp.family == ADDR_V6 ? FD_UDP6 : FD_UDP4, fd);
 	case PRIVSEP_STATE_FD:
 		return add_fd(intake, FD_STATE, fd);
@@ -191,11 +195,13 @@ static int apply_descriptors(struct intake *intake, struct tunnel *tunnel)
 	int r = 0;
 
 	if (r == 0 && intake->fds[FD_TUN] >= 0)
-		r = tunnel_take_tun(tunnel, take_fd(intake, FD_TUN));
+		r = tunnel_take_tun(tunnel, take_fd(intake, FD_TUN), intake->tun_takes);
 	if (r == 0 && intake->fds[FD_UDP4] >= 0)
-		r = tunnel_take_udp(tunnel, ADDR_V4, take_fd(intake, FD_UDP4));
+		r = tunnel_take_udp(
+			tunnel, ADDR_V4, take_fd(intake, FD_UDP4), intake->udp_segments);
 	if (r == 0 && intake->fds[FD_UDP6] >= 0)
-		r = tunnel_take_udp(tunnel, ADDR_V6, take_fd(intake, FD_UDP6));
+		r = tunnel_take_udp(
+			tunnel, ADDR_V6, take_fd(intake, FD_UDP6), intake->udp_segments);
 	if (r == 0 && intake->fds[FD_UAPI] >= 0)
 		r = tunnel_take_uapi(tunnel, take_fd(intake, FD_UAPI));
 	return r;
@@ -316,6 +322,7 @@ int intake_apply(struct intake *intake, struct tunnel *tunnel, mono_t now, char 
 	tunnel->ifindex = head->ifindex;
 	tunnel->fwmark = head->fwmark;
 	tunnel->listen_port = head->listen_port;
+	tunnel->busy_poll_us = head->busy_poll_us;
 	tunnel->from_config |= head->from_config;
 	tunnel_set_link(tunnel, head->up, head->mtu);
 

@@ -18,6 +18,12 @@
 #include "vpnd/engine/upcalls.h"
 #include "vpnd/proto/crypto.h"
 
+_Static_assert((int)PRIVSEP_TAKES_TCP4 == COALESCE_TCP4 &&
+		       (int)PRIVSEP_TAKES_TCP6 == COALESCE_TCP6 &&
+		       (int)PRIVSEP_TAKES_UDP4 == COALESCE_UDP4 &&
+		       (int)PRIVSEP_TAKES_UDP6 == COALESCE_UDP6,
+	"what the monitor says is what the lane understands");
+
 enum {
 	LOOPS_PER_MINUTE = 1,
 	ROAMS_PER_MINUTE = 20, /* lines; whoever can send our packets on causes them */
@@ -74,10 +80,10 @@ static int stop_listening(struct tunnel *tunnel, sd_event_source *source, int er
 static int on_tun(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
 	struct tunnel *tunnel = arg;
-	int n = PACKET_BATCH;
+	int n = 1;
 
 	(void)fd, (void)revents;
-	for (int i = 0; i < BATCHES_AT_ONCE && n == PACKET_BATCH; i++)
+	for (int i = 0; i < BATCHES_AT_ONCE && n > 0; i++)
 		n = lane_out(&tunnel->lane, clock_mono());
 	set_timer(tunnel);
 	return n < 0 ? stop_listening(tunnel, source, n) : 0;
@@ -85,9 +91,9 @@ static int on_tun(sd_event_source *source, int fd, uint32_t revents, void *arg)
 
 static int on_udp(struct tunnel *tunnel, enum addr_family family)
 {
-	int n = PACKET_BATCH;
+	int n = 1;
 
-	for (int i = 0; i < BATCHES_AT_ONCE && n == PACKET_BATCH; i++)
+	for (int i = 0; i < BATCHES_AT_ONCE && n > 0; i++)
 		n = lane_in(&tunnel->lane, family, clock_mono());
 	set_timer(tunnel);
 	/* An error that waits at a socket goes away by being read. */
@@ -178,7 +184,7 @@ int tunnel_new(struct engine *engine, uint32_t slot, const char *name, struct tu
 	tunnel->clocks = LOG_LIMIT_INIT(CLOCKS_PER_MINUTE);
 	strncpy(tunnel->name, name, sizeof(tunnel->name) - 1);
 	tunnel->device = device_new(&upcalls_of_tunnel, tunnel, engine->guard);
-	lane_init(&tunnel->lane, tunnel->device, &engine->batch);
+	lane_init(&tunnel->lane, tunnel->device, &engine->room);
 	r = tunnel->device ? add_timers(tunnel) : -ENOMEM;
 	if (r < 0) {
 		tunnel_free(tunnel);
@@ -235,22 +241,22 @@ static int listen_at(
 	return 0;
 }
 
-int tunnel_take_tun(struct tunnel *tunnel, int fd)
+int tunnel_take_tun(struct tunnel *tunnel, int fd, uint32_t takes)
 {
 	int r = listen_at(tunnel, &tunnel->tun_source, fd, on_tun);
 
 	if (r == 0)
-		lane_set_tun(&tunnel->lane, fd);
+		lane_set_tun(&tunnel->lane, fd, takes);
 	return r;
 }
 
-int tunnel_take_udp(struct tunnel *tunnel, enum addr_family family, int fd)
+int tunnel_take_udp(struct tunnel *tunnel, enum addr_family family, int fd, bool segments)
 {
 	bool v6 = family == ADDR_V6;
 	int r = listen_at(tunnel, &tunnel->udp_source[v6], fd, v6 ? on_udp6 : on_udp4);
 
 	if (r == 0)
-		lane_set_udp(&tunnel->lane, family, fd);
+		lane_set_udp(&tunnel->lane, family, fd, segments);
 	return r;
 }
 

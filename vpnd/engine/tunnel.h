@@ -57,6 +57,7 @@ struct tunnel {
 	uint32_t ifindex;
 	uint32_t mtu; /* bytes */
 	uint32_t fwmark;
+	uint32_t busy_poll_us;
 	uint16_t listen_port;
 	bool up;          /* administratively */
 	bool from_config; /* declared in the config file, not over the UAPI alone */
@@ -84,9 +85,12 @@ int tunnel_new(struct engine *engine, uint32_t slot, const char *name, struct tu
 /* Ends all it does; a question that is not answered is answered with -ECANCELED. NULL is fine. */
 void tunnel_free(struct tunnel *tunnel);
 
-/* Descriptors from the monitor; owned by the tunnel afterwards, in every case. 0 or -errno. */
-int tunnel_take_tun(struct tunnel *tunnel, int fd);
-int tunnel_take_udp(struct tunnel *tunnel, enum addr_family family, int fd);
+/*
+ * Descriptors from the monitor, with what the kernel can do with them (privsep.h); owned by the
+ * tunnel afterwards, in every case. 0 or -errno.
+ */
+int tunnel_take_tun(struct tunnel *tunnel, int fd, uint32_t takes);
+int tunnel_take_udp(struct tunnel *tunnel, enum addr_family family, int fd, bool segments);
 int tunnel_take_uapi(struct tunnel *tunnel, int fd);
 
 /* The interface went up or down, or has another MTU. One of the config shakes hands when it comes

@@ -10,7 +10,8 @@
 #include "vpnd/engine/tunnel.h"
 #include "vpnd/proto/tai64n.h"
 
-static void send(void *arg, const struct path *path, uint8_t class, const void *bytes, size_t len)
+static void send_datagram(
+	void *arg, const struct path *path, uint8_t class, const void *bytes, size_t len)
 {
 	struct tunnel *tunnel = arg;
 
@@ -129,7 +130,7 @@ static void on_event(void *arg, struct peer *peer, enum device_event event)
 }
 
 const struct device_upcalls upcalls_of_tunnel = {
-	.send = send,
+	.send = send_datagram,
 	.random = random_bytes,
 	.timestamp = timestamp,
 	.event = on_event,

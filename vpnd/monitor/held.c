@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "vpnd/monitor/tundev.h"
 
-static struct held *allocate(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *conf)
+static struct held *allocate(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *conf,
+	const struct vpnd_speed_conf *speed)
 {
 	struct held *h = calloc(1, sizeof(*h));
 
@@ -21,6 +23,7 @@ static struct held *allocate(uint32_t slot, const char *name, const struct vpnd_
 		.tun_fd = -1,
 		.mtu = conf ? conf->mtu : VPND_CONF_MTU,
 		.fwmark = conf ? conf->fwmark : 0,
+		.speed = *speed,
 		.udp = UDPSOCK_NONE,
 		.uapi = UAPISOCK_NONE,
 		.state_fd = -1};
@@ -55,9 +58,10 @@ static int open_udp(
 }
 
 int held_new(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *conf,
-	struct held *const all[static PRIVSEP_TUNNELS], struct held **out, char *err, size_t errlen)
+	const struct vpnd_speed_conf *speed, struct held *const all[static PRIVSEP_TUNNELS],
+	struct held **out, char *err, size_t errlen)
 {
-	__attribute__((cleanup(held_freep))) struct held *h = allocate(slot, name, conf);
+	__attribute__((cleanup(held_freep))) struct held *h = allocate(slot, name, conf, speed);
 	int r = 0;
 
 	if (!h) {
@@ -72,9 +76,11 @@ int held_new(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *con
 		r = tundev_open(name, h->mtu, true, &h->tun_fd, &h->ifindex, err, errlen);
 	if (r == 0)
 		r = uapisock_listen(name, &h->uapi, err, errlen);
-	if (r == 0)
-		*out = cleanup_take(h);
-	return r;
+	if (r < 0)
+		return r;
+	held_set_speed(h, speed);
+	*out = cleanup_take(h);
+	return 0;
 }
 
 /* --- a second set --------------------------------------------------------------------------------
@@ -95,6 +101,7 @@ static int share_device(const struct held *old, struct held *h)
 	h->uapi.fd = -1;
 	if (r == 0)
 		r = share_fd(old->uapi.fd, &h->uapi.fd);
+	h->tun_takes = old->tun_takes;
 	h->ifindex = old->ifindex;
 	h->up = old->up;
 	h->away = old->away;
@@ -124,7 +131,8 @@ static void inherit_peers(const struct held *old, struct held *h)
 int held_renew(const struct held *old, const struct vpnd_tunnel_conf *conf,
 	struct held *const all[static PRIVSEP_TUNNELS], struct held **out, char *err, size_t errlen)
 {
-	__attribute__((cleanup(held_freep))) struct held *h = allocate(old->slot, old->name, conf);
+	__attribute__((cleanup(held_freep))) struct held *h =
+		allocate(old->slot, old->name, conf, &old->speed);
 	int r;
 
 	if (!h) {
@@ -179,7 +187,39 @@ int held_remake_device(struct held *h, char *err, size_t errlen)
 	h->tun_fd = fd;
 	h->mtu = mtu;
 	h->up = false;
+	held_set_speed(h, &h->speed);
 	return 0;
+}
+
+/* --- speed ---------------------------------------------------------------------------------------
+ */
+
+static void say_speed(const struct held *h)
+{
+	const uint32_t takes = h->tun_takes;
+
+	log_info("tunnel %s: offloads of the TUN:%s%s%s%s%s; UDP: %ssegmentation, %scoalescing",
+		h->name, takes & PRIVSEP_TAKES_TCP4 ? " tcp4" : "",
+		takes & PRIVSEP_TAKES_TCP6 ? " tcp6" : "",
+		takes & PRIVSEP_TAKES_UDP4 ? " udp4" : "",
+		takes & PRIVSEP_TAKES_UDP6 ? " udp6" : "", takes ? "" : " none",
+		h->udp.segments && h->speed.udp_segmentation ? "" : "no ",
+		h->udp.coalesces ? "" : "no ");
+}
+
+void held_set_speed(struct held *h, const struct vpnd_speed_conf *speed)
+{
+	h->speed = *speed;
+	h->tun_takes = tundev_offload(h->tun_fd, speed->tun_offload);
+	udpsock_coalesce(&h->udp, speed->udp_coalescing);
+	say_speed(h);
+}
+
+void held_take_udp(struct held *h, const struct udpsock *udp)
+{
+	udpsock_close(&h->udp);
+	h->udp = *udp;
+	udpsock_coalesce(&h->udp, h->speed.udp_coalescing);
 }
 
 /* --- peers ---------------------------------------------------------------------------------------

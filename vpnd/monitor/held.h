@@ -30,11 +30,13 @@ struct held {
 	char name[IFNAMSIZ];
 	const struct vpnd_tunnel_conf *conf; /* borrowed; NULL: configured over the UAPI alone */
 	int tun_fd;
-	uint32_t ifindex; /* 0: the device is gone */
-	uint32_t mtu;     /* bytes; these two as the kernel last said */
+	uint32_t tun_takes; /* of enum privsep_takes */
+	uint32_t ifindex;   /* 0: the device is gone */
+	uint32_t mtu;       /* bytes; these two as the kernel last said */
 	bool up;
 	bool away; /* the device was moved to another network namespace */
 	uint32_t fwmark;
+	struct vpnd_speed_conf speed;
 	struct udpsock udp;
 	struct uapisock uapi;
 	struct keyfds keys;      /* empty without conf */
@@ -50,8 +52,8 @@ struct held {
  * with a line for the operator in err.
  */
 int held_new(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *conf,
-	struct held *const all[static PRIVSEP_TUNNELS], struct held **out, char *err,
-	size_t errlen);
+	const struct vpnd_speed_conf *speed, struct held *const all[static PRIVSEP_TUNNELS],
+	struct held **out, char *err, size_t errlen);
 
 /*
  * Another set for `old`, as `conf` says now. It shares what both have in common, and a port as
@@ -67,6 +69,12 @@ void held_freep(struct held **h); /* for __attribute__((cleanup)) */
 
 /* Make the device again after it was deleted. Returns as held_new. */
 int held_remake_device(struct held *h, char *err, size_t errlen);
+
+/* Other switches: device and sockets follow at once, and the log says what the kernel grants. */
+void held_set_speed(struct held *h, const struct vpnd_speed_conf *speed);
+
+/* Take over sockets that are open. */
+void held_take_udp(struct held *h, const struct udpsock *udp);
 
 /* Index of a peer of the config by its public key; -1 if there is none. */
 int held_find_peer(const struct held *h, const uint8_t public_key[static KEY_LEN]);

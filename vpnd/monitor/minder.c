@@ -39,8 +39,7 @@ static int rebind(struct held *h, uint16_t port, uint32_t fwmark)
 	r = udpsock_open(port, fwmark, &fresh);
 	if (r < 0)
 		return r;
-	udpsock_close(&h->udp);
-	h->udp = fresh;
+	held_take_udp(h, &fresh);
 	return 0;
 }
 

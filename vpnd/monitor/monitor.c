@@ -248,7 +248,8 @@ static int hold_one(
 	int r, tries = LAST_ENGINE_TRIES;
 
 	/* The engine of a monitor that was killed just now may not have died yet. */
-	while ((r = held_new(slot, name, conf, m->slots, &m->slots[slot], err, sizeof(err))) < 0) {
+	while ((r = held_new(slot, name, conf, m->conf ? &m->conf->speed : &VPND_CONF_SPEED,
+			m->slots, &m->slots[slot], err, sizeof(err))) < 0) {
 		if (r != -EADDRINUSE || --tries == 0) {
 			log_err("%s", err);
 			return r;

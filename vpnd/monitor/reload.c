@@ -115,8 +115,8 @@ static int prepare_new(struct monitor *m, const struct vpnd_tunnel_conf *conf)
 			"too many tunnels change at once; remove the old ones first");
 		return slot;
 	}
-	return held_new((uint32_t)slot, conf->name, conf, m->slots, &rl->next[slot], rl->reason,
-		sizeof(rl->reason));
+	return held_new((uint32_t)slot, conf->name, conf, &rl->conf->speed, m->slots,
+		&rl->next[slot], rl->reason, sizeof(rl->reason));
 }
 
 /* Prepare for one tunnel of the new config. */
@@ -211,6 +211,20 @@ static void switch_tunnels(struct monitor *m, struct reload *rl, bool gone[stati
 	}
 }
 
+/* The same descriptors, but with other switches. */
+static void switch_speed(struct monitor *m)
+{
+	for (size_t i = 0; i < m->conf->n_tunnels; i++) {
+		struct held *h = m->tunnels[i];
+
+		if (vpnd_conf_speed_equal(&h->speed, &m->conf->speed))
+			continue;
+		held_set_speed(h, &m->conf->speed);
+		if (h->told && h->ifindex != 0)
+			tell_tunnel(m->link, h, TELL_DESCRIPTORS);
+	}
+}
+
 static void commit(struct monitor *m)
 {
 	struct reload *rl = m->reload;
@@ -222,6 +236,7 @@ static void commit(struct monitor *m)
 	m->conf = rl->conf;
 	memcpy(m->hash, rl->hash, sizeof(m->hash));
 	monitor_order_tunnels(m);
+	switch_speed(m);
 	/* Routes leave a tunnel before it goes. */
 	reconcile_resync(m->reconcile);
 	reconcile_now(m->reconcile);

@@ -24,6 +24,7 @@ static void tell_one_udp(
 	const struct privsep_udp m = {.type = PRIVSEP_UDP_FD,
 		.slot = h->slot,
 		.family = (uint8_t)family,
+		.segments = h->udp.segments && h->speed.udp_segmentation,
 		.port = h->udp.port};
 
 	if (fd >= 0)
@@ -34,6 +35,14 @@ void tell_udp(struct engine_link *link, const struct held *h)
 {
 	tell_one_udp(link, h, ADDR_V4, h->udp.v4);
 	tell_one_udp(link, h, ADDR_V6, h->udp.v6);
+}
+
+static void tell_tun(struct engine_link *link, const struct held *h)
+{
+	const struct privsep_tun m = {
+		.type = PRIVSEP_TUN_FD, .slot = h->slot, .takes = h->tun_takes};
+
+	engine_link_send(link, &m, sizeof(m), h->tun_fd);
 }
 
 static void tell_allowed_ips(
@@ -93,11 +102,12 @@ void tell_tunnel(struct engine_link *link, const struct held *h, enum tell_what 
 		.fwmark = h->fwmark,
 		.listen_port = h->udp.port,
 		.from_config = config,
-		.up = h->up};
+		.up = h->up,
+		.busy_poll_us = h->speed.busy_poll_us};
 
 	memcpy(m.name, h->name, sizeof(m.name));
 	engine_link_send(link, &m, sizeof(m), -1);
-	tell_slot(link, PRIVSEP_TUN_FD, h->slot, h->tun_fd);
+	tell_tun(link, h);
 	tell_slot(link, PRIVSEP_UAPI_FD, h->slot, h->uapi.fd);
 	tell_udp(link, h);
 	if (config)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,10 +13,18 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "vpnd/privsep.h"
 
 #define TUN_PATH "/dev/net/tun"
 
+/* Since Linux 6.2; the headers may be older than the kernel. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
 enum {
+	FLAGS = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL,
 	PATIENT_TRIES = 20,
 	TRY_INTERVAL_MS = 50,
 };
@@ -44,7 +53,7 @@ static int attach(int fd, const char *name, int tries, struct ifreq *ifr)
 	const struct timespec interval = {.tv_nsec = TRY_INTERVAL_MS * 1000000L};
 
 	for (int try = 0; try < tries; try++) {
-		*ifr = (struct ifreq){.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL)};
+		*ifr = (struct ifreq){.ifr_flags = (short)FLAGS};
 		memcpy(ifr->ifr_name, name, strlen(name));
 		if (ioctl(fd, TUNSETIFF, ifr) == 0)
 			return 0;
@@ -54,6 +63,14 @@ static int attach(int fd, const char *name, int tries, struct ifreq *ifr)
 			nanosleep(&interval, NULL);
 	}
 	return -EBUSY;
+}
+
+/* What the kernel may have in mind for the header's length and byte order is not left to chance. */
+static int set_header(int fd)
+{
+	const int size = sizeof(struct virtio_net_hdr);
+
+	return ioctl(fd, TUNSETVNETHDRSZ, &size) < 0 ? -errno : 0;
 }
 
 /* An attached TUN descriptor does not take it: any socket does. */
@@ -85,6 +102,8 @@ int tundev_open(const char *name, uint32_t mtu, bool patient, int *fd, uint32_t 
 	}
 	r = attach(opened, name, patient ? PATIENT_TRIES : 1, &ifr);
 	if (r == 0)
+		r = set_header(opened);
+	if (r == 0)
 		r = set_mtu(name, mtu);
 	if (r < 0)
 		return explain(r, name, err, errlen);
@@ -93,6 +112,26 @@ int tundev_open(const char *name, uint32_t mtu, bool patient, int *fd, uint32_t 
 		return explain(-errno, name, err, errlen);
 	*ifindex = index;
 	*fd = cleanup_take_fd(&opened);
+	return 0;
+}
+
+uint32_t tundev_offload(int fd, bool wanted)
+{
+	enum { TCP = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN };
+	static const struct {
+		unsigned int flags;
+		uint32_t takes;
+	} best_first[] = {
+		{TCP | TUN_F_USO4 | TUN_F_USO6, PRIVSEP_TAKES_ALL}, /* Linux 6.2 */
+		{TCP, PRIVSEP_TAKES_TCP4 | PRIVSEP_TAKES_TCP6},
+		{TUN_F_CSUM, 0},
+	};
+
+	for (size_t i = 0; wanted && i < sizeof(best_first) / sizeof(best_first[0]); i++)
+		if (ioctl(fd, TUNSETOFFLOAD, best_first[i].flags) == 0)
+			return best_first[i].takes;
+	/* Nothing, whatever was set before. */
+	ioctl(fd, TUNSETOFFLOAD, 0);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -95,6 +96,15 @@ static bool is_absent(int error)
 	return error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL;
 }
 
+/* A kernel that has the option as one of the socket has it in a message too (Linux 4.18). */
+static bool can_segment(int fd)
+{
+	int size;
+	socklen_t len = sizeof(size);
+
+	return fd < 0 || getsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, &len) == 0;
+}
+
 static int open_both(uint16_t port, struct udpsock *out)
 {
 	_cleanup_close_ int v4 = -1;
@@ -109,6 +119,7 @@ static int open_both(uint16_t port, struct udpsock *out)
 	out->v4 = cleanup_take_fd(&v4);
 	out->v6 = cleanup_take_fd(&v6);
 	out->port = port;
+	out->segments = can_segment(out->v4) && can_segment(out->v6);
 	return 0;
 }
 
@@ -136,6 +147,18 @@ int udpsock_mark(const struct udpsock *s, uint32_t fwmark)
 	return r < 0 || s->v6 < 0 ? r : set_int(s->v6, SOL_SOCKET, SO_MARK, (int)fwmark);
 }
 
+static bool coalesce_one(int fd, bool on)
+{
+	return fd < 0 || set_int(fd, IPPROTO_UDP, UDP_GRO, on) == 0;
+}
+
+void udpsock_coalesce(struct udpsock *s, bool on)
+{
+	bool v4 = coalesce_one(s->v4, on), v6 = coalesce_one(s->v6, on);
+
+	s->coalesces = on && v4 && v6;
+}
+
 static int dup_one(int fd, int *out)
 {
 	if (fd >= 0)
@@ -145,8 +168,11 @@ static int dup_one(int fd, int *out)
 
 int udpsock_dup(const struct udpsock *s, struct udpsock *out)
 {
-	struct udpsock copy = {.v4 = -1, .v6 = -1, .port = s->port};
-	int r = dup_one(s->v4, &copy.v4);
+	struct udpsock copy = *s;
+	int r;
+
+	copy.v4 = copy.v6 = -1;
+	r = dup_one(s->v4, &copy.v4);
 
 	if (r == 0)
 		r = dup_one(s->v6, &copy.v6);

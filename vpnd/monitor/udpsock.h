@@ -3,11 +3,14 @@
 #ifndef VPND_MONITOR_UDPSOCK_H
 #define VPND_MONITOR_UDPSOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct udpsock {
 	int v4, v6; /* O_CLOEXEC, non-blocking; -1: the kernel lacks that family */
 	uint16_t port;
+	bool segments;  /* all of them can send with UDP_SEGMENT */
+	bool coalesces; /* all of them receive with UDP_GRO */
 };
 #define UDPSOCK_NONE ((struct udpsock){.v4 = -1, .v6 = -1})
 
@@ -20,6 +23,9 @@ int udpsock_open(uint16_t port, uint32_t fwmark, struct udpsock *out);
 
 /* Set the mark; 0 takes it away. Returns 0 or a negative errno. */
 int udpsock_mark(const struct udpsock *s, uint32_t fwmark);
+
+/* Switch UDP_GRO on or off, if the kernel has it; `coalesces` says what came of it. */
+void udpsock_coalesce(struct udpsock *s, bool on);
 
 /* Other descriptors of the same sockets. Returns 0 or a negative errno. */
 int udpsock_dup(const struct udpsock *s, struct udpsock *out);

@@ -63,48 +63,75 @@ static enum packet_verdict take_inner(
 	return PACKET_FORWARD;
 }
 
-static enum packet_verdict open_data(struct device *dev, struct packet *packet, mono_t now)
+/* Packets that came the same way for the same session, one right after the other. */
+struct run {
+	struct index_entry *entry; /* NULL: none begun */
+	bool heard;                /* one of them was authentic */
+};
+
+static bool find_session(const struct device *dev, const struct packet *packet, struct run *run)
 {
 	struct message_data header;
-	struct index_entry *entry;
-	struct session *session;
-	struct peer *peer;
-	size_t wire_len = packet->len;
-	enum packet_verdict verdict;
+	uint32_t index;
 
 	memcpy(&header, packet->data, sizeof(header));
-	entry = index_find(&dev->indices, le32_get(header.receiver_index));
-	if (!entry || !entry->session)
-		return PACKET_BAD_INDEX;
-	session = entry->session;
-	peer = entry->peer;
-	verdict = session_open(session, &packet->data, &packet->len, now);
-	if (verdict != PACKET_FORWARD)
-		return verdict;
+	index = le32_get(header.receiver_index);
+	if (packet->follows && run->entry && run->entry->index == index)
+		return true;
+	*run = (struct run){.entry = index_find(&dev->indices, index)};
+	if (run->entry && !run->entry->session)
+		run->entry = NULL;
+	return run->entry != NULL;
+}
 
-	peer->rx_bytes += wire_len;
-	peer_heard(peer, &packet->path, now);
+/* Something authentic came this way now. Once is enough for a run. */
+static void note_received(
+	struct peer *peer, struct session *session, const struct path *path, mono_t now)
+{
+	peer_heard(peer, path, now);
 	if (keypairs_received(peer, session)) {
 		timers_handshake_complete(peer, now);
 		stage_send(peer, false, now);
 	}
 	keep_fresh(peer, now);
 	timers_authenticated_received(peer, now);
+}
+
+static enum packet_verdict open_data(
+	struct device *dev, struct packet *packet, struct run *run, mono_t now)
+{
+	size_t wire_len = packet->len;
+	enum packet_verdict verdict;
+	struct peer *peer;
+
+	if (!find_session(dev, packet, run))
+		return PACKET_BAD_INDEX;
+	peer = run->entry->peer;
+	verdict = session_open(run->entry->session, &packet->data, &packet->len, now);
+	if (verdict != PACKET_FORWARD)
+		return verdict;
+
+	peer->rx_bytes += wire_len;
+	if (!run->heard)
+		note_received(peer, run->entry->session, &packet->path, now);
+	run->heard = true;
 	verdict = take_inner(dev, peer, packet, now);
 	timers_schedule(peer);
 	return verdict;
 }
 
-static enum packet_verdict take(struct device *dev, struct packet *packet, bool loaded, mono_t now)
+static enum packet_verdict take(
+	struct device *dev, struct packet *packet, struct run *run, bool loaded, mono_t now)
 {
 	enum packet_verdict bad;
 
 	switch (classify(packet, &bad)) {
 	case MESSAGE_DATA:
-		return open_data(dev, packet, now);
+		return open_data(dev, packet, run, now);
 	case MESSAGE_INITIATION:
 	case MESSAGE_RESPONSE:
 	case MESSAGE_COOKIE:
+		*run = (struct run){0}; /* sessions come and go by it */
 		return dev->has_key ? handshake_take(dev, packet, loaded, now) : PACKET_DOWN;
 	}
 	return bad;
@@ -126,9 +153,11 @@ static size_t count_handshakes(const struct packet *packets, size_t count)
 void device_open_batch(struct device *dev, struct packet *packets, size_t count, mono_t now)
 {
 	bool loaded = guard_loaded(dev->guard, count_handshakes(packets, count), now);
+	struct run run = {0};
 
 	for (size_t i = 0; i < count; i++) {
-		packets[i].verdict = dev->up ? take(dev, &packets[i], loaded, now) : PACKET_DOWN;
+		packets[i].verdict =
+			dev->up ? take(dev, &packets[i], &run, loaded, now) : PACKET_DOWN;
 		dev->verdicts[packets[i].verdict]++;
 	}
 }

@@ -13,41 +13,67 @@ static enum packet_verdict stage(
 	return PACKET_STAGED;
 }
 
-static enum packet_verdict seal(struct device *dev, struct packet *packet, mono_t now)
+/* Who gets the packet: PACKET_FORWARD with packet->peer, or why nobody does. */
+static enum packet_verdict choose_peer(struct device *dev, struct packet *packet)
 {
 	struct allowedips_owner *owner;
-	struct peer *peer;
-	size_t len, padded_len;
+	struct peer *looped;
+	size_t len;
 
 	len = inner_len(packet->data, packet->len);
 	if (!len)
 		return PACKET_NOT_IP;
-	peer = loop_find(dev, packet->data, len);
-	if (peer) {
-		device_raise(peer, EVENT_LOOPED);
+	looped = loop_find(dev, packet->data, len);
+	if (looped) {
+		device_raise(looped, EVENT_LOOPED);
 		return PACKET_LOOPED;
 	}
 	owner = inner_destination_owner(dev->allowed_ips, packet->data);
 	if (!owner)
 		return PACKET_NO_PEER;
-	peer = peer_of_owner(owner);
-	if (peer->path.remote.addr.family == ADDR_NONE)
-		return PACKET_NO_ENDPOINT;
-	padded_len = session_padded_len(packet->len, dev->mtu);
-	if (!session_can_send(peer->current, now))
-		return stage(peer, packet, padded_len, now);
+	packet->peer = peer_of_owner(owner);
+	return packet->peer->path.remote.addr.family == ADDR_NONE ? PACKET_NO_ENDPOINT
+								  : PACKET_FORWARD;
+}
 
+static void seal(struct peer *peer, struct packet *packet, size_t padded_len)
+{
 	packet->class = ecn_encapsulate(packet->data);
 	session_seal(peer->current, &packet->data, &packet->len, padded_len);
-	packet->peer = peer;
 	packet->path = peer->path;
 	peer->tx_bytes += packet->len;
 	peer->tx_packets++;
+}
+
+/* Data was sent now. Once is enough for all that leave at the same time. */
+static void note_sent(struct peer *peer, mono_t now)
+{
 	timers_authenticated_sent(peer, now);
 	timers_data_sent(peer, now);
 	if (session_wants_rekey_to_send(peer->current, now))
 		handshake_initiate(peer, false, now);
 	timers_schedule(peer);
+}
+
+/* `leader` is the packet of the same flow that was sealed just before this one, or NULL. */
+static enum packet_verdict take(
+	struct device *dev, struct packet *packet, const struct packet *leader, mono_t now)
+{
+	size_t padded_len = session_padded_len(packet->len, dev->mtu);
+
+	if (leader) {
+		packet->peer = leader->peer;
+	} else {
+		enum packet_verdict verdict = choose_peer(dev, packet);
+
+		if (verdict != PACKET_FORWARD)
+			return verdict;
+	}
+	if (!session_can_send(packet->peer->current, now))
+		return stage(packet->peer, packet, padded_len, now);
+	seal(packet->peer, packet, padded_len);
+	if (!leader)
+		note_sent(packet->peer, now);
 	return PACKET_FORWARD;
 }
 
@@ -58,7 +84,10 @@ void device_seal_batch(
 
 	dev->mtu = mtu;
 	for (size_t i = 0; i < count; i++) {
-		packets[i].verdict = ready ? seal(dev, &packets[i], now) : PACKET_DOWN;
+		bool led = i && packets[i].follows && packets[i - 1].verdict == PACKET_FORWARD;
+		const struct packet *leader = led ? &packets[i - 1] : NULL;
+
+		packets[i].verdict = ready ? take(dev, &packets[i], leader, now) : PACKET_DOWN;
 		dev->verdicts[packets[i].verdict]++;
 	}
 }

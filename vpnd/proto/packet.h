@@ -7,6 +7,7 @@
 #ifndef VPND_PROTO_PACKET_H
 #define VPND_PROTO_PACKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,7 +20,7 @@ struct peer;
 enum {
 	PACKET_HEADROOM = sizeof(struct message_data),
 	PACKET_TAILROOM = PADDING_MULTIPLE + TAG_LEN,
-	PACKET_BATCH = 64, /* packets that one batch holds */
+	PACKET_BATCH = 256, /* packets that one batch holds */
 };
 
 /* What became of a packet. Counted by the device under these names, see packet_verdict_name. */
@@ -68,6 +69,8 @@ struct packet {
 	size_t len; /* bytes */
 	struct path path;
 	uint8_t class;     /* traffic class (RFC 2474) of the datagram, as received or to be sent */
+	bool follows;      /* to be sealed: of the same flow as the packet before it in its batch;
+			      to be opened: it came the same way as that one, in one piece with it */
 	struct peer *peer; /* who sent it or will get it; set with PACKET_FORWARD */
 	enum packet_verdict verdict;
 };

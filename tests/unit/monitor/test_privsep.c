@@ -46,9 +46,9 @@ static const struct sample samples[] = {
 		sizeof(struct privsep_start), false, M, false},
 	PLAIN(PRIVSEP_CONTROL_FD, M, true),
 	OF(tunnel, M, false, PRIVSEP_TUNNEL, 3, .ifindex = 7, .mtu = 1420, .name = "city-a"),
-	SLOT(PRIVSEP_TUN_FD, M, true),
+	OF(tun, M, true, PRIVSEP_TUN_FD, 3, PRIVSEP_TAKES_ALL),
 	SLOT(PRIVSEP_UAPI_FD, M, true),
-	OF(udp, M, true, PRIVSEP_UDP_FD, 3, ADDR_V6, 51820),
+	OF(udp, M, true, PRIVSEP_UDP_FD, 3, ADDR_V6, true, 51820),
 	SLOT(PRIVSEP_PRIVATE_KEY, M, true),
 	OF(peer, M, false, PRIVSEP_PEER, 3, .name = "noc-1", .host = "gate.example:1"),
 	SLOT(PRIVSEP_PRESHARED_KEY, M, true),
@@ -216,6 +216,7 @@ static void booleans_are_zero_or_one(void **state)
 		assert_int_equal(passes(PRIVSEP_START, FIELD(start, uapi_only), byte), good);
 		assert_int_equal(passes(PRIVSEP_TUNNEL, FIELD(tunnel, from_config), byte), good);
 		assert_int_equal(passes(PRIVSEP_TUNNEL, FIELD(tunnel, up), byte), good);
+		assert_int_equal(passes(PRIVSEP_UDP_FD, FIELD(udp, segments), byte), good);
 		assert_int_equal(passes(PRIVSEP_LINK, FIELD(link, up), byte), good);
 		assert_int_equal(passes(PRIVSEP_LINK, FIELD(link, gone), byte), good);
 		assert_int_equal(passes(PRIVSEP_ROUTE, FIELD(route, installed), byte), good);
@@ -273,6 +274,13 @@ static void labels_without_a_time_are_refused(void **state)
 	assert_false(passes(PRIVSEP_LABEL_FLOOR, FIELD(label, newest_s), 0x7f));
 }
 
+static void unknown_offloads_and_endless_polling_are_refused(void **state)
+{
+	(void)state;
+	assert_false(passes(PRIVSEP_TUN_FD, FIELD(tun, takes), 0x10));
+	assert_false(passes(PRIVSEP_TUNNEL, FIELD(tunnel, busy_poll_us), 0xff));
+}
+
 static void random_bytes_at_any_address_are_survived(void **state)
 {
 	unsigned int seed = (unsigned int)time(NULL);
@@ -305,6 +313,7 @@ int main(void)
 		cmocka_unit_test(interface_names_that_are_paths_are_refused),
 		cmocka_unit_test(negative_errors_are_refused),
 		cmocka_unit_test(labels_without_a_time_are_refused),
+		cmocka_unit_test(unknown_offloads_and_endless_polling_are_refused),
 		cmocka_unit_test(random_bytes_at_any_address_are_survived),
 	};
 
