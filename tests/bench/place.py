@@ -23,6 +23,7 @@ class Gateway:
     namespace: Namespace
     ifname: str
     outer: str        # address of its uplink
+    their_outer: str  # that of the other end
     endpoint: str     # where the other end listens, ADDRESS:PORT
     addresses: tuple  # of its end of the tunnel, with prefix length
     remote: tuple     # prefixes behind the other end
@@ -36,10 +37,12 @@ class Place(Site):
         super().__init__()
         self.family = family
         self.city.run("sysctl", "-q", "-p", FORWARDING)
-        self.a = Gateway(self.gw, self.ifname("bench"), GW[family], uri(CITY[family], PORT),
-                         GW_ADDRESSES, tuple(CITY_NET.values()), TO_CITY)
-        self.b = Gateway(self.city, self.ifname("bench"), CITY[family], uri(GW[family], PORT),
-                         CITY_ADDRESSES, tuple(APP_NET.values()), TO_SITE)
+        self.a = Gateway(self.gw, self.ifname("bench"), GW[family], CITY[family],
+                         uri(CITY[family], PORT), GW_ADDRESSES, tuple(CITY_NET.values()),
+                         TO_CITY)
+        self.b = Gateway(self.city, self.ifname("bench"), CITY[family], GW[family],
+                         uri(GW[family], PORT), CITY_ADDRESSES, tuple(APP_NET.values()),
+                         TO_SITE)
 
     @property
     def ends(self):

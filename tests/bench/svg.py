@@ -16,15 +16,19 @@ BARS_WIDTH = PANEL_WIDTH - NAMES_WIDTH - VALUES_WIDTH
 COLOURS = {"vpnd": "#d9572b", "wireguard-go": "#3f87c9", "routed": "#8a8f98", "relay": "#6fa04f"}
 OTHER_COLOUR = "#a678c9"
 STYLE = """
-  svg { --paper: #ffffff; --ink: #1c1f24; --soft: #6a717c; }
-  @media (prefers-color-scheme: dark) { svg { --paper: #16181c; --ink: #e8eaee; --soft: #9aa2ad; } }
-  .paper { fill: var(--paper); }
-  text { fill: var(--ink); font: 11px system-ui, sans-serif; }
+  text { font: 11px system-ui, sans-serif; fill: #1c1f24; }
+  .paper { fill: #ffffff; }
   .head { font-size: 15px; font-weight: 600; }
   .title { font-weight: 600; }
-  .soft { fill: var(--soft); }
+  .soft { fill: #6a717c; }
   .end { text-anchor: end; }
-  .promise { stroke: var(--ink); stroke-width: 1.5; stroke-dasharray: 3 2; }
+  .promise { stroke: #1c1f24; stroke-width: 1.5; stroke-dasharray: 3 2; }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e8eaee; }
+    .paper { fill: #16181c; }
+    .soft { fill: #9aa2ad; }
+    .promise { stroke: #e8eaee; }
+  }
 """
 
 

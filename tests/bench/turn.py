@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One contender's turn: a place of its own, warmed up, and every figure that was asked for."""
+import contextlib
+import sys
+
 from lab.site import HOST
 from lab.waiting import wait_until
 
@@ -84,6 +87,17 @@ class Turn:
                 self.figures[f"{name}_p{percent}"] = percentile(times, percent)
 
 
+@contextlib.contextmanager
+def telling(place):
+    """Say what the processes of a place said when something goes wrong there."""
+    try:
+        yield
+    except Exception:
+        for name, text in place.logs():
+            print(f"--- {name}\n{text[-2000:]}", file=sys.stderr)
+        raise
+
+
 def take(kind, groups, seconds):
     """A whole turn of one kind of contender; returns its figures by key."""
     figures = {}
@@ -91,7 +105,7 @@ def take(kind, groups, seconds):
         wanted = [group for group in loads if group in groups]
         if not wanted:
             continue
-        with Place(family) as place:
+        with Place(family) as place, telling(place):
             turn = Turn(kind(place), place, seconds)
             turn.warm_up()
             for group in wanted:
