@@ -112,14 +112,18 @@ $(BUILD)/$(1): $(OBJ)/$(1)/main.o $(filter %.a,$(link_$(1)))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
+# --- what several kinds of test hold the program against --------------------------------------------
+$(eval $(call room,tests/oracle))
+ORACLE := $(call lib,tests/oracle)
+
 # --- unit tests: tests/unit/ROOM/test_*.c, each one program linked with its room --------------------
 # The rooms of vpnd go by their last name: tests/unit/proto links vpnd/proto.
 unit_link = $(or $(link_vpnd-$(1)),$(link_$(1)))
 
 define unit_room
-$(BUILD)/tests/unit/$(1)/%: $(OBJ)/tests/unit/$(1)/%.o $(filter %.a,$(call unit_link,$(1)))
+$(BUILD)/tests/unit/$(1)/%: $(OBJ)/tests/unit/$(1)/%.o $(ORACLE) $(filter %.a,$(call unit_link,$(1)))
 	@mkdir -p $$(@D)
-	$$(call run,LD,$$@)$$(CC) $$(LDFLAGS) -o $$@ $$< $(call unit_link,$(1)) -lcmocka
+	$$(call run,LD,$$@)$$(CC) $$(LDFLAGS) -o $$@ $$< $(ORACLE) $(call unit_link,$(1)) -lcmocka
 endef
 $(foreach d,$(sort $(notdir $(patsubst %/,%,$(dir $(UNIT_SRC))))),$(eval $(call unit_room,$(d))))
 -include $(patsubst %.c,$(OBJ)/%.d,$(UNIT_SRC))
@@ -206,9 +210,9 @@ fuzz: deps
 
 fuzz-programs: $(FUZZ_BIN)
 
-$(BUILD)/tests/fuzz/%: $(OBJ)/tests/fuzz/%.o $(filter %.a,$(FUZZ_LIBS))
+$(BUILD)/tests/fuzz/%: $(OBJ)/tests/fuzz/%.o $(ORACLE) $(filter %.a,$(FUZZ_LIBS))
 	@mkdir -p $(@D)
-	$(call run,LD,$@)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_LIBS)
+	$(call run,LD,$@)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(ORACLE) $(FUZZ_LIBS)
 -include $(patsubst %.c,$(OBJ)/%.d,$(FUZZ_SRC))
 
 # --- installing and packing -----------------------------------------------------------------------

@@ -15,70 +15,65 @@
 
 #include "vpnd/data/headers.h"
 
-enum { VECTORS = 4 }; /* in a block */
-
 typedef uint64_t vector __attribute__((vector_size(16)));
 
-/* Lets a piece that is copied be read once. */
+enum { VECTORS = 4, BLOCK = VECTORS * sizeof(vector) };
+
+/* Pieces are read once, also those that are copied. `copy` is a constant to each of its callers. */
 static inline __attribute__((always_inline)) void load(
-	void *piece, const uint8_t *from, uint8_t *to, bool copy, size_t len)
+	void *piece, uint8_t *to, const uint8_t *from, size_t at, size_t len, bool copy)
 {
-	memcpy(piece, from, len);
+	memcpy(piece, from + at, len);
 	if (copy)
-		memcpy(to, piece, len);
+		memcpy(to + at, piece, len);
 }
 
+/* Blocks as long as there are whole ones. */
 static inline __attribute__((always_inline)) uint64_t add_blocks(
-	uint64_t sum, uint8_t *to, const uint8_t *from, size_t blocks, bool copy)
+	uint64_t sum, uint8_t *to, const uint8_t *from, size_t len, bool copy)
 {
 	vector all[VECTORS] = {0}, high[VECTORS] = {0}, v;
 
-	while (blocks--) {
+	for (size_t at = 0; len - at >= BLOCK; at += BLOCK) {
 #pragma GCC unroll 4
 		for (int i = 0; i < VECTORS; i++) {
-			load(&v, from, to, copy, sizeof(v));
+			load(&v, to, from, at + (size_t)i * sizeof(v), sizeof(v), copy);
 			all[i] += v;
 			high[i] += v >> 32;
-			from += sizeof(v);
-			to += copy ? sizeof(v) : 0;
 		}
 	}
 #pragma GCC unroll 4
-	for (int i = 0; i < VECTORS; i++)
-		for (int half = 0; half < 2; half++)
-			sum += all[i][half] - (high[i][half] << 32) + high[i][half];
-	return sum;
+	for (int i = 1; i < VECTORS; i++) {
+		all[0] += all[i];
+		high[0] += high[i];
+	}
+	v = all[0] - (high[0] << 32) + high[0];
+	return sum + v[0] + v[1];
 }
 
 static inline __attribute__((always_inline)) uint64_t add_all(
 	uint64_t sum, uint8_t *to, const uint8_t *from, size_t len, bool copy)
 {
-	const size_t block = VECTORS * sizeof(vector), in_blocks = len - len % block;
+	size_t at = len - len % BLOCK;
 	uint64_t eight;
 	uint32_t four;
 	uint16_t two;
 
-	if (in_blocks)
-		sum = add_blocks(sum, to, from, in_blocks / block, copy);
-	for (size_t at = in_blocks; at < len;) {
-		const uint8_t *piece = from + at;
-		uint8_t *place = copy ? to + at : NULL;
-		size_t left = len - at;
-
-		if (left >= sizeof(eight)) {
-			load(&eight, piece, place, copy, sizeof(eight));
-			sum += (eight >> 32) + (uint32_t)eight;
-			at += sizeof(eight);
-		} else if (left >= sizeof(four)) {
-			load(&four, piece, place, copy, sizeof(four));
-			sum += four;
-			at += sizeof(four);
-		} else {
-			two = 0;
-			load(&two, piece, place, copy, left >= sizeof(two) ? sizeof(two) : 1);
-			sum += two;
-			at += sizeof(two);
-		}
+	if (at)
+		sum = add_blocks(sum, to, from, len, copy);
+	for (; len - at >= sizeof(eight); at += sizeof(eight)) {
+		load(&eight, to, from, at, sizeof(eight), copy);
+		sum += (eight >> 32) + (uint32_t)eight;
+	}
+	if (len - at >= sizeof(four)) {
+		load(&four, to, from, at, sizeof(four), copy);
+		sum += four;
+		at += sizeof(four);
+	}
+	for (; at < len; at += sizeof(two)) {
+		two = 0;
+		load(&two, to, from, at, len - at >= sizeof(two) ? sizeof(two) : 1, copy);
+		sum += two;
 	}
 	return sum;
 }

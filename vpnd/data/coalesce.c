@@ -18,7 +18,10 @@
 #include "vpnd/data/checksum.h"
 #include "vpnd/data/headers.h"
 
-enum { FRAME_MAX = 65535 }; /* bytes that the kernel takes at once */
+enum {
+	FRAME_MAX = 65535, /* bytes that the kernel takes at once */
+	PROBES = 4,        /* places of the table that a flow may be in */
+};
 
 /* --- flows --------------------------------------------------------------------------------------
  */
@@ -33,24 +36,28 @@ static size_t addresses_len(const struct headers *h)
 	return h->version == 4 ? 2 * 4 : 2 * 16;
 }
 
-/* Of addresses and ports; the table forgets a flow when another one has the same. */
-static uint16_t find_slot(const uint8_t *data, const struct headers *h)
+static size_t hash(const uint8_t *data, const struct headers *h)
 {
-	const uint8_t *from = data + addresses_at(h), *to = from + addresses_len(h) / 2;
-	uint64_t hash = headers_get32(data + h->upper);
+	const uint8_t *to = data + addresses_at(h) + addresses_len(h) / 2;
+	uint64_t mixed = headers_get32(data + h->upper);
 
 	/* The last bytes of addresses are those that differ most. */
-	hash ^= (uint64_t)headers_get32(to - 4) << 32 ^
-		(uint64_t)headers_get32(to + addresses_len(h) / 2 - 4) << 16;
-	return (uint16_t)(hash * 0x9e3779b97f4a7c15 >> 32) % COALESCE_FLOWS;
+	mixed ^= (uint64_t)headers_get32(to - 4) << 32;
+	mixed ^= (uint64_t)headers_get32(to + addresses_len(h) / 2 - 4) << 16;
+	return mixed * 0x9e3779b97f4a7c15 >> 56;
 }
 
-static bool same_flow(const uint8_t *a, size_t a_upper, const uint8_t *b, const struct headers *h)
+/* Whether a packet is of the flow of a frame. */
+static bool holds_flow(
+	const struct coalesce *c, size_t frame, const uint8_t *data, const struct headers *h)
 {
+	const struct coalesce_frame *f = &c->frames[frame];
+	const uint8_t *first = c->packets[f->first].data;
 	size_t at = addresses_at(h), protocol_at = h->version == 4 ? V4_PROTOCOL : V6_NEXT;
 
-	return a[0] >> 4 == h->version && a[protocol_at] == h->protocol &&
-	       !memcmp(a + a_upper, b + h->upper, 4) && !memcmp(a + at, b + at, addresses_len(h));
+	return first[0] >> 4 == h->version && first[protocol_at] == h->protocol &&
+	       !memcmp(first + f->upper, data + h->upper, 4) &&
+	       !memcmp(first + at, data + at, addresses_len(h));
 }
 
 /* Let no frame grow any more: a packet came that may belong to any flow. */
@@ -67,24 +74,32 @@ static void close_frame(struct coalesce *c, struct coalesce_frame *f)
 	c->newest = COALESCE_NONE;
 }
 
-/* The open frame of this packet's flow; NULL: there is none. Sets `slot` unless it is the newest.
+/*
+ * The open frame of this packet's flow; NULL: there is none. Sets `slot` to where it is, or where a
+ * new one is to be; another flow may have to give way.
  */
 static struct coalesce_frame *find_open(
 	struct coalesce *c, const uint8_t *data, const struct headers *h, uint16_t *slot)
 {
-	struct coalesce_frame *f;
+	size_t home;
 
-	if (c->newest != COALESCE_NONE) {
-		f = &c->frames[c->newest];
-		*slot = f->slot;
-		if (same_flow(c->packets[f->first].data, f->upper, data, h))
-			return f;
+	if (c->newest != COALESCE_NONE && holds_flow(c, c->newest, data, h)) {
+		*slot = c->frames[c->newest].slot;
+		return &c->frames[c->newest];
 	}
-	*slot = find_slot(data, h);
-	if (c->open[*slot] == COALESCE_NONE)
-		return NULL;
-	f = &c->frames[c->open[*slot]];
-	return same_flow(c->packets[f->first].data, f->upper, data, h) ? f : NULL;
+	home = hash(data, h);
+	*slot = (uint16_t)(home % COALESCE_FLOWS);
+	for (size_t i = 0; i < PROBES; i++) {
+		uint16_t at = (uint16_t)((home + i) % COALESCE_FLOWS);
+
+		if (c->open[at] == COALESCE_NONE) {
+			*slot = at;
+		} else if (holds_flow(c, c->open[at], data, h)) {
+			*slot = at;
+			return &c->frames[c->open[at]];
+		}
+	}
+	return NULL;
 }
 
 /* --- what may be merged -------------------------------------------------------------------------

@@ -65,8 +65,8 @@ struct coalesce {
 	const struct packet *packets; /* borrowed */
 	unsigned int takes;
 	uint16_t next[COALESCE_PACKETS]; /* by packet: the one after it in its frame */
-	uint16_t open[COALESCE_FLOWS];   /* by hash of the flow: its frame that may still grow */
-	uint16_t newest;                 /* of these, the one that grew last */
+	uint16_t open[COALESCE_FLOWS]; /* near the hash of a flow: its frame that may still grow */
+	uint16_t newest;               /* of these, the one that grew last */
 };
 
 /*
