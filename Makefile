@@ -147,6 +147,10 @@ $(BUILD)/tests/bench/aead: $(OBJ)/tests/bench/aead.o
 	$(call run,LD,$@)$(CC) $(LDFLAGS) -o $@ $< -lsodium $(if $(AEAD_IPSEC_MB),-lIPSec_MB) \
 		$(foreach m,$(AEAD_MEASURED),$(shell pkg-config --libs $(lastword $(subst :, ,$(m)))))
 
+$(BUILD)/tests/bench/relay: $(OBJ)/tests/bench/relay.o $(filter %.a,$(link_vpnd-data))
+	@mkdir -p $(@D)
+	$(call run,LD,$@)$(CC) $(LDFLAGS) -o $@ $< $(link_vpnd-data)
+
 # --- checks ---------------------------------------------------------------------------------------
 # Tools of ours learn from the environment which build they are to use.
 export BUILD

@@ -7,6 +7,7 @@
  * a job are pointers.
  */
 #include <intel-ipsec-mb.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,7 +98,7 @@ bool aead_open(const struct aead_key *key, uint64_t counter, uint8_t *out, const
 		return false;
 	len -= TAG_LEN;
 	if (compute(manager, IMB_DIR_DECRYPT, key, counter, out, sealed, len, tag) &&
-		crypto_equal(tag, sealed + len, TAG_LEN))
+		crypto_verify_16(tag, sealed + len) == 0)
 		return true;
 	crypto_wipe(out, len);
 	crypto_wipe(tag, sizeof(tag));
