@@ -58,9 +58,12 @@ static bool is_gone_already(enum diff_kind kind, int error)
 	case DIFF_ROUTE_DEL:
 		return error == -ESRCH || error == -ENODEV;
 	case DIFF_RULE_DEL:
+	case DIFF_NEXTHOP_DEL:
 		return error == -ENOENT;
 	case DIFF_LINK_SET:
 	case DIFF_ADDR_ADD:
+	case DIFF_NEXTHOP_ADD:
+	case DIFF_NEXTHOP_REPLACE:
 	case DIFF_ROUTE_ADD:
 	case DIFF_ROUTE_REPLACE:
 	case DIFF_RULE_ADD:
@@ -108,6 +111,29 @@ static int take_place(struct apply *a, const struct nl_route *route, char *text)
 	return r == -EINTR ? r : -EEXIST;
 }
 
+static int look_at_nexthop(struct nlmsghdr *h, void *arg)
+{
+	struct nl_nexthop n;
+	bool *ours = arg;
+
+	*ours = decode_nexthop(h, &n) == 0 && n.protocol == NL_PROTO_GATEHOUSE;
+	return 0;
+}
+
+/* The same for the id of a next hop. */
+static int take_id(struct apply *a, const struct nl_nexthop *nexthop, char *text)
+{
+	const struct diff_op replace = {.kind = DIFF_NEXTHOP_REPLACE, .nexthop = *nexthop};
+	bool ours = false;
+
+	if (request_run(a->sk, encode_get_nexthop(nexthop->id), look_at_nexthop, &ours, text) ==
+			0 &&
+		ours)
+		return request_run(a->sk, encode_op(&replace), NULL, NULL, text);
+	snprintf(text, REQUEST_TEXT_SIZE, "another program's has its id");
+	return -EEXIST;
+}
+
 /* --- ops -------------------------------------------------------------------------------------- */
 int apply_op(struct apply *a, const struct diff_op *op, const struct nl_state *names,
 	char line[static APPLY_LINE_SIZE])
@@ -118,6 +144,8 @@ int apply_op(struct apply *a, const struct diff_op *op, const struct nl_state *n
 
 	if (r == -EEXIST && op->kind == DIFF_ROUTE_ADD)
 		r = take_place(a, &op->route, text);
+	else if (r == -EEXIST && op->kind == DIFF_NEXTHOP_ADD)
+		r = take_id(a, &op->nexthop, text);
 	if (is_gone_already(op->kind, r) || is_there_already(op->kind, r))
 		r = 0;
 	used = strlen(diff_describe_op(op, names, line));

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/attr.h>
@@ -120,6 +121,7 @@ static struct nla_policy route_policy[RTA_MAX + 1] = {
 	[RTA_PRIORITY] = {.type = NLA_U32},
 	[RTA_OIF] = {.type = NLA_U32},
 	[RTA_METRICS] = {.type = NLA_NESTED},
+	[RTA_NH_ID] = {.type = NLA_U32},
 };
 
 /* The next hop that a set of attributes describes, the message's own or one of RTA_MULTIPATH. */
@@ -162,6 +164,7 @@ static bool take_metrics(struct nlattr *metrics, struct nl_route *route)
 {
 	static struct nla_policy policy[RTAX_MAX + 1] = {
 		[RTAX_MTU] = {.type = NLA_U32},
+		[RTAX_LOCK] = {.type = NLA_U32},
 	};
 	struct nlattr *tb[RTAX_MAX + 1];
 
@@ -169,6 +172,7 @@ static bool take_metrics(struct nlattr *metrics, struct nl_route *route)
 		return false;
 	if (tb[RTAX_MTU])
 		route->mtu = nla_get_u32(tb[RTAX_MTU]);
+	route->mtu_locked = tb[RTAX_LOCK] && nla_get_u32(tb[RTAX_LOCK]) & 1U << RTAX_MTU;
 	return true;
 }
 
@@ -183,6 +187,11 @@ static bool take_route_attrs(struct nlattr **tb, enum addr_family family, struct
 		return false;
 	if (route->type != NL_ROUTE_UNICAST)
 		return true; /* IPv6 reports unreachable routes as leaving by lo */
+	/* The kernel tells beside the id what stands behind it. */
+	if (tb[RTA_NH_ID])
+		route->nexthop = nla_get_u32(tb[RTA_NH_ID]);
+	if (route->nexthop)
+		return true;
 	if (tb[RTA_MULTIPATH])
 		return take_hops(tb[RTA_MULTIPATH], family, route);
 	if (tb[RTA_OIF] || tb[RTA_GATEWAY]) {
@@ -217,6 +226,54 @@ int decode_route(struct nlmsghdr *h, struct nl_route *out)
 	return 0;
 }
 
+/* NHA_GROUP: an array of fixed records. */
+static bool take_members(struct nlattr *group, struct nl_nexthop *out)
+{
+	const struct nexthop_grp *members = nla_data(group);
+	size_t n = (size_t)nla_len(group) / sizeof(*members);
+
+	if (n == 0 || (size_t)nla_len(group) % sizeof(*members) != 0)
+		return false;
+	out->opaque |= n > NL_HOPS_MAX;
+	for (size_t i = 0; i < n && i < NL_HOPS_MAX; i++) {
+		/* A newer kernel has weights past 256, with the high byte beside. */
+		out->opaque |= members[i].weight == UINT8_MAX || members[i].resvd1;
+		out->members[i] = (struct nl_member){.id = members[i].id,
+			.weight =
+				(uint8_t)(members[i].weight == UINT8_MAX ? UINT8_MAX
+									 : members[i].weight + 1)};
+		out->n_members++;
+	}
+	return true;
+}
+
+int decode_nexthop(struct nlmsghdr *h, struct nl_nexthop *out)
+{
+	static struct nla_policy policy[NHA_MAX + 1] = {
+		[NHA_ID] = {.type = NLA_U32},
+		[NHA_OIF] = {.type = NLA_U32},
+		[NHA_GROUP_TYPE] = {.type = NLA_U16},
+	};
+	struct nlattr *tb[NHA_MAX + 1];
+	struct nhmsg *nhm = nlmsg_data(h);
+	struct nl_nexthop nexthop = {0};
+
+	if (nlmsg_parse(h, sizeof(*nhm), tb, NHA_MAX, policy) < 0 || !tb[NHA_ID])
+		return -EINVAL;
+	nexthop.id = nla_get_u32(tb[NHA_ID]);
+	nexthop.family = (uint8_t)family_of(nhm->nh_family);
+	nexthop.protocol = nhm->nh_protocol;
+	nexthop.opaque =
+		tb[NHA_BLACKHOLE] || tb[NHA_GATEWAY] || tb[NHA_ENCAP] || tb[NHA_FDB] ||
+		(tb[NHA_GROUP_TYPE] && nla_get_u16(tb[NHA_GROUP_TYPE]) != NEXTHOP_GRP_TYPE_MPATH);
+	if (tb[NHA_OIF])
+		nexthop.ifindex = nla_get_u32(tb[NHA_OIF]);
+	if (tb[NHA_GROUP] && !take_members(tb[NHA_GROUP], &nexthop))
+		return -EINVAL;
+	*out = nexthop;
+	return 0;
+}
+
 /*
  * True if the message has a selector or action that struct nl_rule lacks, one of a newer kernel
  * included: such a rule must never be taken for one of the plain rules that we want.
@@ -240,7 +297,7 @@ static bool rule_is_opaque(struct nlmsghdr *h)
 		if (type > 63 || !(known & 1ULL << type))
 			return true;
 	}
-	return frh->action != FR_ACT_TO_TBL || frh->tos;
+	return (frh->action != FR_ACT_TO_TBL && frh->action != FR_ACT_UNREACHABLE) || frh->tos;
 }
 
 int decode_rule(struct nlmsghdr *h, struct nl_rule *out)
@@ -269,6 +326,7 @@ int decode_rule(struct nlmsghdr *h, struct nl_rule *out)
 		(frh->dst_len && !take_prefix(tb[FRA_DST], family, frh->dst_len, &rule.dst)))
 		return -EINVAL;
 	rule.family = (uint8_t)family;
+	rule.unreachable = frh->action == FR_ACT_UNREACHABLE;
 	rule.table = tb[FRA_TABLE] ? nla_get_u32(tb[FRA_TABLE]) : frh->table;
 	rule.invert = frh->flags & FIB_RULE_INVERT;
 	rule.opaque = rule_is_opaque(h);

@@ -55,13 +55,42 @@ static bool is_guard(const struct nl_route *r)
 	return r->type != NL_ROUTE_UNICAST;
 }
 
+/* True if each link that a wanted next hop needs exists, which then is there or about to be. */
+static bool nexthop_has_links(const struct pass *p, uint32_t id)
+{
+	const struct nl_nexthop *want = model_find_nexthop(p->wanted, id);
+
+	if (!want)
+		return false;
+	for (size_t i = 0; i < want->n_members; i++) {
+		if (!nexthop_has_links(p, want->members[i].id))
+			return false;
+	}
+	return want->n_members > 0 || link_exists(p, want->ifindex);
+}
+
+/* The same id by another hand, for the object or a member: routes would lead to who knows where. */
+static bool nexthop_is_strangers(const struct pass *p, uint32_t id)
+{
+	const struct nl_nexthop *have = model_find_nexthop(p->observed, id);
+	const struct nl_nexthop *want = model_find_nexthop(p->wanted, id);
+
+	if (have && have->protocol != NL_PROTO_GATEHOUSE)
+		return true;
+	for (size_t i = 0; want && i < want->n_members; i++) {
+		if (nexthop_is_strangers(p, want->members[i].id))
+			return true;
+	}
+	return false;
+}
+
 static bool has_links(const struct pass *p, const struct nl_route *r)
 {
 	for (size_t i = 0; i < r->n_hops; i++) {
 		if (!link_exists(p, r->hops[i].ifindex))
 			return false;
 	}
-	return true;
+	return !r->nexthop || nexthop_has_links(p, r->nexthop);
 }
 
 static void set_links(struct pass *p)
@@ -125,6 +154,35 @@ static void add_addrs(struct pass *p)
 	}
 }
 
+/* A group cannot become a single next hop, nor the other way round. */
+static void add_nexthop(struct pass *p, const struct nl_nexthop *want)
+{
+	const struct nl_nexthop *have = model_find_nexthop(p->observed, want->id);
+	bool replace = have && !have->n_members == !want->n_members;
+	struct diff_op op = {
+		.kind = replace ? DIFF_NEXTHOP_REPLACE : DIFF_NEXTHOP_ADD, .nexthop = *want};
+
+	if (have && model_nexthop_equal(have, want))
+		return;
+	if (nexthop_is_strangers(p, want->id)) {
+		add_problem(p, DIFF_STRANGER, &op);
+	} else if (!nexthop_has_links(p, want->id)) {
+		add_problem(p, DIFF_NO_LINK, &op);
+	} else {
+		if (have && !replace)
+			add_op(p, &(struct diff_op){.kind = DIFF_NEXTHOP_DEL, .nexthop = *have});
+		add_op(p, &op);
+	}
+}
+
+static void add_nexthops(struct pass *p, bool groups)
+{
+	for (size_t i = 0; i < p->wanted->n_nexthops; i++) {
+		if ((p->wanted->nexthops[i].n_members > 0) == groups)
+			add_nexthop(p, &p->wanted->nexthops[i]);
+	}
+}
+
 static void add_routes(struct pass *p, bool guards)
 {
 	for (size_t i = 0; i < p->wanted->n_routes; i++) {
@@ -137,7 +195,8 @@ static void add_routes(struct pass *p, bool guards)
 			continue;
 		if (!has_links(p, want))
 			add_problem(p, DIFF_NO_LINK, &op);
-		else if (model_find_rival(p->observed, want))
+		else if (model_find_rival(p->observed, want) ||
+			 (want->nexthop && nexthop_is_strangers(p, want->nexthop)))
 			add_problem(p, DIFF_STRANGER, &op);
 		else
 			add_op(p, &op);
@@ -172,14 +231,40 @@ static void add_rules(struct pass *p)
 	}
 }
 
+/* The last one asked goes first, so that what refuses does not outlive what finds a way. */
 static void delete_rules(struct pass *p)
 {
-	for (size_t i = 0; i < p->observed->n_rules; i++) {
-		const struct nl_rule *have = &p->observed->rules[i];
+	for (size_t i = p->observed->n_rules; i > 0; i--) {
+		const struct nl_rule *have = &p->observed->rules[i - 1];
 
 		if (have->protocol == NL_PROTO_GATEHOUSE && !model_find_rule(p->wanted, have))
 			add_op(p, &(struct diff_op){DIFF_RULE_DEL, .cleanup = true, .rule = *have});
 	}
+}
+
+static bool nexthop_goes(const struct pass *p, const struct nl_nexthop *have)
+{
+	return have->protocol == NL_PROTO_GATEHOUSE && !model_find_nexthop(p->wanted, have->id);
+}
+
+static void delete_nexthops(struct pass *p, bool groups)
+{
+	for (size_t i = 0; i < p->observed->n_nexthops; i++) {
+		const struct nl_nexthop *have = &p->observed->nexthops[i];
+
+		if (nexthop_goes(p, have) && (have->n_members > 0) == groups)
+			add_op(p, &(struct diff_op){
+					  DIFF_NEXTHOP_DEL, .cleanup = true, .nexthop = *have});
+	}
+}
+
+/* True if the route has gone already, with its next hop. */
+static bool goes_with_nexthop(const struct pass *p, const struct nl_route *r)
+{
+	const struct nl_nexthop *have =
+		r->nexthop ? model_find_nexthop(p->observed, r->nexthop) : NULL;
+
+	return have && nexthop_goes(p, have);
 }
 
 static void delete_routes(struct pass *p, bool guards)
@@ -188,7 +273,7 @@ static void delete_routes(struct pass *p, bool guards)
 		const struct nl_route *have = &p->observed->routes[i];
 
 		if (have->protocol == NL_PROTO_GATEHOUSE && is_guard(have) == guards &&
-			!model_find_route(p->wanted, have))
+			!model_find_route(p->wanted, have) && !goes_with_nexthop(p, have))
 			add_op(p,
 				&(struct diff_op){DIFF_ROUTE_DEL, .cleanup = true, .route = *have});
 	}
@@ -208,6 +293,10 @@ static void delete_addrs(struct pass *p)
 
 static bool all_ours(const struct nl_state *wanted)
 {
+	for (size_t i = 0; i < wanted->n_nexthops; i++) {
+		if (wanted->nexthops[i].protocol != NL_PROTO_GATEHOUSE)
+			return false;
+	}
 	for (size_t i = 0; i < wanted->n_routes; i++) {
 		if (wanted->routes[i].protocol != NL_PROTO_GATEHOUSE)
 			return false;
@@ -232,9 +321,13 @@ int diff_new(const struct nl_state *wanted, const struct nl_state *observed, str
 	add_routes(&p, true);
 	set_links(&p);
 	add_addrs(&p);
+	add_nexthops(&p, false);
+	add_nexthops(&p, true);
 	add_routes(&p, false);
 	add_rules(&p);
 	delete_rules(&p);
+	delete_nexthops(&p, true);
+	delete_nexthops(&p, false);
 	delete_routes(&p, false);
 	delete_routes(&p, true);
 	delete_addrs(&p);

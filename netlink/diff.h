@@ -8,9 +8,11 @@
  *   1. guard routes (blackhole, unreachable) are added
  *   2. links get MTU and go up
  *   3. addresses are added
- *   4. routes are added, or replaced in place
- *   5. rules are added, now that their tables are filled
- *   6. rules, routes, guard routes and addresses that are ours and unwanted are deleted
+ *   4. next hops are added, or replaced in place, and with that all routes that lead to them
+ *   5. routes are added, or replaced in place
+ *   6. rules are added, now that their tables are filled
+ *   7. rules, next hops (the kernel takes their routes along), routes, guard routes and addresses
+ *      that are ours and unwanted are deleted
  *
  * Carrying out the steps and comparing again gives none: that is how a crashed run's leftovers are
  * adopted, how a repair after a stranger's flush works, and how a caller knows it is done.
@@ -24,6 +26,9 @@ enum diff_kind {
 	DIFF_LINK_SET, /* op.link: go up if `up`, take `mtu` unless 0 */
 	DIFF_ADDR_ADD,
 	DIFF_ADDR_DEL,
+	DIFF_NEXTHOP_ADD,
+	DIFF_NEXTHOP_REPLACE, /* in one step, without a gap for any of its routes */
+	DIFF_NEXTHOP_DEL,
 	DIFF_ROUTE_ADD,
 	DIFF_ROUTE_REPLACE, /* in one step, without a gap */
 	DIFF_ROUTE_DEL,
@@ -33,10 +38,11 @@ enum diff_kind {
 
 struct diff_op {
 	enum diff_kind kind;
-	bool cleanup; /* of step 6: better left out when an earlier step failed */
+	bool cleanup; /* of step 7: better left out when an earlier step failed */
 	union {
 		struct nl_link link;
 		struct nl_ifaddr addr;
+		struct nl_nexthop nexthop;
 		struct nl_route route;
 		struct nl_rule rule;
 	};
@@ -60,10 +66,10 @@ struct diff {
 };
 
 /*
- * Compare. All routes and rules in `wanted` must carry NL_PROTO_GATEHOUSE; an address in it is
- * satisfied by the same address on the same link whoever marked it (older kernels keep no mark).
- * Links of `wanted` name by ifindex what should be up and its MTU. `*out` is the caller's to free.
- * Returns 0, -ENOMEM, or -EINVAL when a wanted route or rule is not marked as ours.
+ * Compare. All next hops, routes and rules in `wanted` must carry NL_PROTO_GATEHOUSE; an address in
+ * it is satisfied by the same address on the same link whoever marked it (older kernels keep no
+ * mark). Links of `wanted` name by ifindex what should be up and its MTU. `*out` is the caller's to
+ * free. Returns 0, -ENOMEM, or -EINVAL when a wanted object is not marked as ours.
  */
 int diff_new(const struct nl_state *wanted, const struct nl_state *observed, struct diff **out);
 void diff_free(struct diff *d);

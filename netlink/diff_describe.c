@@ -75,6 +75,24 @@ static void describe_addr(struct line *l, const struct nl_ifaddr *a, const struc
 	say_link(l, "dev", a->ifindex, names);
 }
 
+static void describe_nexthop(
+	struct line *l, const struct nl_nexthop *n, const struct nl_state *names)
+{
+	say(l, " %u", n->id);
+	if (n->n_members == 0)
+		say_link(l, n->family == ADDR_V6 ? "v6 dev" : "dev", n->ifindex, names);
+	for (size_t i = 0; i < n->n_members; i++) {
+		const struct nl_nexthop *member = model_find_nexthop(names, n->members[i].id);
+
+		if (member && member->n_members == 0)
+			say_link(l, i ? "and" : "group of", member->ifindex, names);
+		else
+			say(l, " %s %u", i ? "and" : "group of", n->members[i].id);
+		if (n->members[i].weight > 1)
+			say(l, " weight %u", n->members[i].weight);
+	}
+}
+
 static void describe_route(struct line *l, const struct nl_route *r, const struct nl_state *names)
 {
 	if (r->type == NL_ROUTE_BLACKHOLE)
@@ -82,6 +100,8 @@ static void describe_route(struct line *l, const struct nl_route *r, const struc
 	else if (r->type == NL_ROUTE_UNREACHABLE)
 		say(l, " unreachable");
 	say_prefix(l, "", &r->dst);
+	if (r->nexthop)
+		say(l, " nexthop %u", r->nexthop);
 	for (size_t i = 0; i < r->n_hops; i++) {
 		if (r->n_hops > 1)
 			say(l, " nexthop");
@@ -95,7 +115,7 @@ static void describe_route(struct line *l, const struct nl_route *r, const struc
 	if (r->metric)
 		say(l, " metric %u", r->metric);
 	if (r->mtu)
-		say(l, " mtu %u", r->mtu);
+		say(l, r->mtu_locked ? " mtu lock %u" : " mtu %u", r->mtu);
 	say_addr(l, "src", &r->prefsrc);
 }
 
@@ -110,7 +130,10 @@ static void describe_rule(struct line *l, const struct nl_rule *r)
 		say(l, " fwmark 0x%x/0x%x", r->fwmark, r->fwmask);
 	if (r->iif[0])
 		say(l, " iif %s", r->iif);
-	say(l, " lookup %u", r->table);
+	if (r->unreachable)
+		say(l, " unreachable");
+	else
+		say(l, " lookup %u", r->table);
 	if (r->suppress_prefixlength != NL_SUPPRESS_NONE)
 		say(l, " suppress_prefixlength %d", r->suppress_prefixlength);
 }
@@ -122,6 +145,9 @@ char *diff_describe_op(
 		[DIFF_LINK_SET] = "set link",
 		[DIFF_ADDR_ADD] = "add address",
 		[DIFF_ADDR_DEL] = "delete address",
+		[DIFF_NEXTHOP_ADD] = "add nexthop",
+		[DIFF_NEXTHOP_REPLACE] = "replace nexthop",
+		[DIFF_NEXTHOP_DEL] = "delete nexthop",
 		[DIFF_ROUTE_ADD] = "add route",
 		[DIFF_ROUTE_REPLACE] = "replace route",
 		[DIFF_ROUTE_DEL] = "delete route",
@@ -138,6 +164,11 @@ char *diff_describe_op(
 	case DIFF_ADDR_ADD:
 	case DIFF_ADDR_DEL:
 		describe_addr(&l, &op->addr, names);
+		break;
+	case DIFF_NEXTHOP_ADD:
+	case DIFF_NEXTHOP_REPLACE:
+	case DIFF_NEXTHOP_DEL:
+		describe_nexthop(&l, &op->nexthop, names);
 		break;
 	case DIFF_ROUTE_ADD:
 	case DIFF_ROUTE_REPLACE:

@@ -5,6 +5,7 @@
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/ip.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/attr.h>
@@ -136,6 +137,44 @@ static struct nl_msg *encode_addr(int type, int flags, const struct nl_ifaddr *a
 	return finish(&d);
 }
 
+/* --- next hops -------------------------------------------------------------------------------- */
+static void add_members(struct draft *d, const struct nl_nexthop *n)
+{
+	struct nexthop_grp members[NL_HOPS_MAX] = {0};
+
+	for (size_t i = 0; i < n->n_members; i++) {
+		members[i].id = n->members[i].id;
+		members[i].weight = (uint8_t)(n->members[i].weight ? n->members[i].weight - 1 : 0);
+	}
+	add(d, NHA_GROUP, members, n->n_members * sizeof(members[0]));
+}
+
+static struct nl_msg *encode_nexthop(int flags, const struct nl_nexthop *n)
+{
+	struct nhmsg nhm = {
+		.nh_family = n->n_members > 0 ? AF_UNSPEC : af_of(n->family),
+		.nh_protocol = n->protocol,
+	};
+	struct draft d = begin(RTM_NEWNEXTHOP, flags, &nhm, sizeof(nhm));
+
+	add_u32(&d, NHA_ID, n->id);
+	if (n->n_members > 0)
+		add_members(&d, n);
+	else
+		add_u32(&d, NHA_OIF, n->ifindex);
+	return finish(&d);
+}
+
+static struct nl_msg *encode_nexthop_id(int type, int flags, uint32_t id)
+{
+	struct nhmsg nhm = {.nh_family = AF_UNSPEC};
+	struct draft d = begin(type, flags, &nhm, sizeof(nhm));
+
+	if (id)
+		add_u32(&d, NHA_ID, id);
+	return finish(&d);
+}
+
 /* --- routes ----------------------------------------------------------------------------------- */
 static void add_multipath(struct draft *d, const struct nl_route *r)
 {
@@ -165,7 +204,9 @@ static void add_multipath(struct draft *d, const struct nl_route *r)
 
 static void add_hops(struct draft *d, const struct nl_route *r)
 {
-	if (r->n_hops > 1) {
+	if (r->nexthop) {
+		add_u32(d, RTA_NH_ID, r->nexthop);
+	} else if (r->n_hops > 1) {
 		add_multipath(d, r);
 	} else if (r->n_hops == 1) {
 		add_u32(d, RTA_OIF, r->hops[0].ifindex);
@@ -174,18 +215,20 @@ static void add_hops(struct draft *d, const struct nl_route *r)
 	}
 }
 
-static void add_mtu(struct draft *d, uint32_t mtu)
+static void add_mtu(struct draft *d, const struct nl_route *r)
 {
 	struct nlattr *nest = open_nest(d, RTA_METRICS);
 
-	add_u32(d, RTAX_MTU, mtu);
+	add_u32(d, RTAX_MTU, r->mtu);
+	if (r->mtu_locked)
+		add_u32(d, RTAX_LOCK, 1U << RTAX_MTU);
 	close_nest(d, nest);
 }
 
 /* A route straight onto a link reaches no further than the link. */
 static unsigned char scope_of(const struct nl_route *r)
 {
-	bool on_link = r->n_hops == 1 && r->hops[0].gateway.family == ADDR_NONE;
+	bool on_link = !r->nexthop && r->n_hops == 1 && r->hops[0].gateway.family == ADDR_NONE;
 
 	return on_link ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
 }
@@ -215,7 +258,7 @@ static struct nl_msg *encode_route(int flags, const struct nl_route *r)
 
 	add_hops(&d, r);
 	if (r->mtu)
-		add_mtu(&d, r->mtu);
+		add_mtu(&d, r);
 	if (r->prefsrc.family != ADDR_NONE)
 		add_addr(&d, RTA_PREFSRC, &r->prefsrc);
 	return finish(&d);
@@ -240,13 +283,14 @@ static struct nl_msg *encode_rule(int type, int flags, const struct nl_rule *r)
 		.src_len = r->src.len,
 		.dst_len = r->dst.len,
 		.table = r->table < 256 ? (unsigned char)r->table : RT_TABLE_UNSPEC,
-		.action = FR_ACT_TO_TBL,
+		.action = r->unreachable ? FR_ACT_UNREACHABLE : FR_ACT_TO_TBL,
 		.flags = r->invert ? FIB_RULE_INVERT : 0,
 	};
 	struct draft d = begin(type, flags, &frh, sizeof(frh));
 
 	add_u32(&d, FRA_PRIORITY, r->priority);
-	add_u32(&d, FRA_TABLE, r->table);
+	if (!r->unreachable)
+		add_u32(&d, FRA_TABLE, r->table);
 	add_u8(&d, FRA_PROTOCOL, r->protocol);
 	if (r->src.len)
 		add_addr(&d, FRA_SRC, &r->src.addr);
@@ -275,6 +319,12 @@ struct nl_msg *encode_op(const struct diff_op *op)
 		return encode_addr(RTM_NEWADDR, create, &op->addr);
 	case DIFF_ADDR_DEL:
 		return encode_addr(RTM_DELADDR, 0, &op->addr);
+	case DIFF_NEXTHOP_ADD:
+		return encode_nexthop(create, &op->nexthop);
+	case DIFF_NEXTHOP_REPLACE:
+		return encode_nexthop(replace, &op->nexthop);
+	case DIFF_NEXTHOP_DEL:
+		return encode_nexthop_id(RTM_DELNEXTHOP, 0, op->nexthop.id);
 	case DIFF_ROUTE_ADD:
 		return encode_route(create, &op->route);
 	case DIFF_ROUTE_REPLACE:
@@ -305,6 +355,16 @@ struct nl_msg *encode_dump_addrs(void)
 	struct draft d = begin(RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa));
 
 	return finish(&d);
+}
+
+struct nl_msg *encode_dump_nexthops(void)
+{
+	return encode_nexthop_id(RTM_GETNEXTHOP, NLM_F_DUMP, 0);
+}
+
+struct nl_msg *encode_get_nexthop(uint32_t id)
+{
+	return encode_nexthop_id(RTM_GETNEXTHOP, 0, id);
 }
 
 struct nl_msg *encode_dump_routes(unsigned char family, uint8_t protocol, uint32_t table)

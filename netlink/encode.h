@@ -33,6 +33,10 @@ struct nl_msg *encode_dump_addrs(void);
 struct nl_msg *encode_dump_routes(unsigned char family, uint8_t protocol, uint32_t table);
 struct nl_msg *encode_dump_rules(unsigned char family);
 
+/* Next hops all, and one by its id. */
+struct nl_msg *encode_dump_nexthops(void);
+struct nl_msg *encode_get_nexthop(uint32_t id);
+
 /* RTM_GETROUTE for one datagram. */
 struct nl_msg *encode_way(const struct way_query *query);
 

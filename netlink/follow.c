@@ -99,6 +99,25 @@ static int follow_route(struct nl_state *s, struct nlmsghdr *h, const struct fol
 	return r < 0 ? r : r | resync_if(piecemeal);
 }
 
+static bool nexthop_concerns_us(const struct nl_nexthop *n)
+{
+	return n->protocol == NL_PROTO_GATEHOUSE ||
+	       (n->id >= NL_NEXTHOP_FIRST && n->id <= NL_NEXTHOP_LAST);
+}
+
+/* With a next hop go its routes, and groups shrink: not all of that is told. */
+static int follow_nexthop(struct nl_state *s, struct nlmsghdr *h)
+{
+	struct nl_nexthop nexthop;
+	int r = decode_nexthop(h, &nexthop);
+
+	if (r < 0)
+		return ignore_absent(r);
+	if (h->nlmsg_type == RTM_NEWNEXTHOP)
+		return nexthop_concerns_us(&nexthop) ? model_put_nexthop(s, &nexthop) : 0;
+	return model_drop_nexthop(s, nexthop.id) ? FOLLOW_CHANGED | FOLLOW_RESYNC : 0;
+}
+
 static int follow_rule(struct nl_state *s, struct nlmsghdr *h)
 {
 	struct nl_rule rule;
@@ -120,6 +139,9 @@ int follow_message(struct nl_state *s, struct nlmsghdr *h, const struct follow_f
 	case RTM_NEWADDR:
 	case RTM_DELADDR:
 		return follow_addr(s, h);
+	case RTM_NEWNEXTHOP:
+	case RTM_DELNEXTHOP:
+		return follow_nexthop(s, h);
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 		return follow_route(s, h, filter);

@@ -39,6 +39,13 @@ static int compare_addrs(const void *pa, const void *pb)
 	return FIRST_OF(order(a->ifindex, b->ifindex), prefix_compare(&a->local, &b->local));
 }
 
+static int compare_nexthops(const void *pa, const void *pb)
+{
+	const struct nl_nexthop *a = pa, *b = pb;
+
+	return order(a->id, b->id);
+}
+
 /* Table, dst and metric: what the kernel has one place for. */
 static int compare_places(const struct nl_route *a, const struct nl_route *b)
 {
@@ -61,6 +68,7 @@ static int compare_rules(const void *pa, const void *pb)
 	int c = order(a->family, b->family);
 
 	c = FIRST_OF(c, order(a->priority, b->priority));
+	c = FIRST_OF(c, order(a->unreachable, b->unreachable));
 	c = FIRST_OF(c, order(a->table, b->table));
 	c = FIRST_OF(c, order(a->fwmark, b->fwmark));
 	c = FIRST_OF(c, order(a->fwmask, b->fwmask));
@@ -92,6 +100,27 @@ static bool same_addr(const void *pa, const void *pb)
 	return compare_addrs(a, b) == 0 && a->protocol == b->protocol && a->flags == b->flags;
 }
 
+static int compare_members(const void *pa, const void *pb)
+{
+	const struct nl_member *a = pa, *b = pb;
+
+	return FIRST_OF(order(a->id, b->id), order(a->weight, b->weight));
+}
+
+static bool same_nexthop(const void *pa, const void *pb)
+{
+	const struct nl_nexthop *a = pa, *b = pb;
+
+	if (compare_nexthops(a, b) != 0 || a->family != b->family || a->protocol != b->protocol ||
+		a->ifindex != b->ifindex || a->opaque != b->opaque || a->n_members != b->n_members)
+		return false;
+	for (size_t i = 0; i < a->n_members; i++) {
+		if (compare_members(&a->members[i], &b->members[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
 static int compare_hops(const void *pa, const void *pb)
 {
 	const struct nl_hop *a = pa, *b = pb;
@@ -106,6 +135,7 @@ static bool same_route(const void *pa, const void *pb)
 	const struct nl_route *a = pa, *b = pb;
 
 	if (compare_routes(a, b) != 0 || a->type != b->type || a->mtu != b->mtu ||
+		a->mtu_locked != b->mtu_locked || a->nexthop != b->nexthop ||
 		!addr_equal(&a->prefsrc, &b->prefsrc) || a->n_hops != b->n_hops)
 		return false;
 	for (size_t i = 0; i < a->n_hops; i++) {
@@ -120,6 +150,11 @@ static bool same_rule(const void *a, const void *b)
 	return compare_rules(a, b) == 0;
 }
 
+bool model_nexthop_equal(const struct nl_nexthop *a, const struct nl_nexthop *b)
+{
+	return same_nexthop(a, b);
+}
+
 bool model_route_equal(const struct nl_route *a, const struct nl_route *b)
 {
 	return same_route(a, b);
@@ -130,20 +165,34 @@ bool model_rule_equal(const struct nl_rule *a, const struct nl_rule *b)
 	return same_rule(a, b);
 }
 
-/* --- the four arrays of a state -------------------------------------------------------------- */
+/* --- the five arrays of a state -------------------------------------------------------------- */
 static const struct sorted links = {sizeof(struct nl_link), compare_links, same_link};
 static const struct sorted addrs = {sizeof(struct nl_ifaddr), compare_addrs, same_addr};
+static const struct sorted nexthops = {sizeof(struct nl_nexthop), compare_nexthops, same_nexthop};
 static const struct sorted routes = {sizeof(struct nl_route), compare_routes, same_route};
 static const struct sorted rules = {sizeof(struct nl_rule), compare_rules, same_rule};
 
 /* --- the kernel's normal form ---------------------------------------------------------------- */
+static void normalize_nexthop(struct nl_nexthop *nexthop)
+{
+	for (size_t i = 0; i < nexthop->n_members; i++) {
+		if (nexthop->members[i].weight == 0 || nexthop->n_members == 1)
+			nexthop->members[i].weight = 1;
+	}
+	qsort(nexthop->members, nexthop->n_members, sizeof(nexthop->members[0]), compare_members);
+}
+
 static void normalize_route(struct nl_route *route)
 {
 	prefix_mask(&route->dst);
 	if (route->dst.addr.family == ADDR_V6 && route->metric == 0)
 		route->metric = METRIC_V6_DEFAULT;
 	if (route->type != NL_ROUTE_UNICAST)
+		route->nexthop = 0;
+	if (route->type != NL_ROUTE_UNICAST || route->nexthop)
 		route->n_hops = 0;
+	if (!route->mtu)
+		route->mtu_locked = false;
 	for (size_t i = 0; i < route->n_hops; i++) {
 		if (route->hops[i].weight == 0 || route->n_hops == 1)
 			route->hops[i].weight = 1;
@@ -178,6 +227,7 @@ void model_free(struct nl_state *s)
 		return;
 	free(s->links);
 	free(s->addrs);
+	free(s->nexthops);
 	free(s->routes);
 	free(s->rules);
 	free(s);
@@ -196,6 +246,16 @@ int model_put_link(struct nl_state *s, const struct nl_link *link)
 int model_put_addr(struct nl_state *s, const struct nl_ifaddr *addr)
 {
 	return sorted_put(&addrs, &s->addrs, &s->n_addrs, addr);
+}
+
+int model_put_nexthop(struct nl_state *s, const struct nl_nexthop *nexthop)
+{
+	struct nl_nexthop normal = *nexthop;
+
+	if (nexthop->n_members > NL_HOPS_MAX)
+		return -EINVAL;
+	normalize_nexthop(&normal);
+	return sorted_put(&nexthops, &s->nexthops, &s->n_nexthops, &normal);
 }
 
 int model_put_route(struct nl_state *s, const struct nl_route *route)
@@ -226,6 +286,13 @@ bool model_drop_link(struct nl_state *s, uint32_t ifindex)
 bool model_drop_addr(struct nl_state *s, const struct nl_ifaddr *key)
 {
 	return sorted_drop(&addrs, &s->addrs, &s->n_addrs, key);
+}
+
+bool model_drop_nexthop(struct nl_state *s, uint32_t id)
+{
+	struct nl_nexthop key = {.id = id};
+
+	return sorted_drop(&nexthops, &s->nexthops, &s->n_nexthops, &key);
 }
 
 bool model_drop_route(struct nl_state *s, const struct nl_route *key)
@@ -259,6 +326,13 @@ const struct nl_ifaddr *model_find_addr(const struct nl_state *s, const struct n
 	return sorted_find(&addrs, s->addrs, s->n_addrs, key);
 }
 
+const struct nl_nexthop *model_find_nexthop(const struct nl_state *s, uint32_t id)
+{
+	struct nl_nexthop key = {.id = id};
+
+	return sorted_find(&nexthops, s->nexthops, s->n_nexthops, &key);
+}
+
 const struct nl_route *model_find_route(const struct nl_state *s, const struct nl_route *key)
 {
 	return sorted_find(&routes, s->routes, s->n_routes, key);
@@ -284,15 +358,22 @@ const struct nl_route *model_find_rival(const struct nl_state *s, const struct n
 
 bool model_equal(const struct nl_state *a, const struct nl_state *b)
 {
-	return a->n_links == b->n_links && a->n_addrs == b->n_addrs && a->n_routes == b->n_routes &&
-	       a->n_rules == b->n_rules && sorted_equal(&links, a->links, b->links, a->n_links) &&
+	return a->n_links == b->n_links && a->n_addrs == b->n_addrs &&
+	       a->n_nexthops == b->n_nexthops && a->n_routes == b->n_routes &&
+	       a->n_rules == b->n_rules && a->has_nexthops == b->has_nexthops &&
+	       sorted_equal(&links, a->links, b->links, a->n_links) &&
 	       sorted_equal(&addrs, a->addrs, b->addrs, a->n_addrs) &&
+	       sorted_equal(&nexthops, a->nexthops, b->nexthops, a->n_nexthops) &&
 	       sorted_equal(&routes, a->routes, b->routes, a->n_routes) &&
 	       sorted_equal(&rules, a->rules, b->rules, a->n_rules);
 }
 
 bool model_routes_use_link(const struct nl_state *s, uint32_t ifindex)
 {
+	for (size_t i = 0; i < s->n_nexthops; i++) {
+		if (s->nexthops[i].ifindex == ifindex)
+			return true;
+	}
 	for (size_t i = 0; i < s->n_routes; i++) {
 		for (size_t j = 0; j < s->routes[i].n_hops; j++) {
 			if (s->routes[i].hops[j].ifindex == ifindex)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What netlink tells and takes, as plain values: links, addresses, routes and rules, and a state
- * that holds them sorted. Pure: no socket, no clock, no libnl. The same types serve both sides of
- * reconciliation, what we want and what the kernel has (diff.h compares them).
+ * What netlink tells and takes, as plain values: links, addresses, next hops, routes and rules, and
+ * a state that holds them sorted. Pure: no socket, no clock, no libnl. The same types serve both
+ * sides of reconciliation, what we want and what the kernel has (diff.h compares them).
  *
  * The structs carry the prefix `nl_` of the room (`nl_ifaddr`, because libnl owns `struct
  * nl_addr`), the functions that of this file. Zero-initialise every struct before filling it.
@@ -25,7 +25,7 @@
 
 #define NL_NAME_SIZE 16     /* bytes of an interface name, the final NUL included (IFNAMSIZ) */
 #define NL_KIND_SIZE 16     /* bytes of a link kind such as "tun", cut if longer */
-#define NL_HOPS_MAX 8       /* next hops that one route may have */
+#define NL_HOPS_MAX 8       /* next hops that one route, or one group of them, may have */
 #define NL_TABLE_MAIN 254   /* the main routing table */
 #define NL_SUPPRESS_NONE -1 /* no suppress_prefixlength in a rule */
 
@@ -53,6 +53,30 @@ enum nl_route_type {
 	NL_ROUTE_UNREACHABLE = 7, /* drops and tells the sender */
 };
 
+/*
+ * Next hop objects (linux/nexthop.h, since Linux 5.3). Routes that lead to an id move when the
+ * object behind it is replaced: all at once, however many, and without a gap. Ours have ids from
+ * this range, which is a strangers' nowhere we know of and easy to tell in `ip nexthop`.
+ */
+#define NL_NEXTHOP_FIRST 7100000
+#define NL_NEXTHOP_LAST 7199999
+
+struct nl_member {
+	uint32_t id;    /* of a next hop that is no group */
+	uint8_t weight; /* 1-255; 0 counts as 1, and it is 1 in a group of one */
+};
+
+/* Key: id. A group if it has members, else straight onto a link. */
+struct nl_nexthop {
+	uint32_t id;
+	uint8_t family;   /* enum addr_family of the routes that may use it; ADDR_NONE in a group */
+	uint8_t protocol; /* NL_PROTO_GATEHOUSE in all that we want */
+	uint32_t ifindex; /* 0 in a group */
+	uint8_t n_members;
+	struct nl_member members[NL_HOPS_MAX];
+	bool opaque; /* observed only: has parts that this struct cannot hold */
+};
+
 struct nl_hop {
 	uint32_t ifindex;
 	struct addr gateway; /* ADDR_NONE: on the link itself */
@@ -73,15 +97,18 @@ struct nl_route {
 	uint8_t type;        /* enum nl_route_type */
 	uint8_t protocol;    /* NL_PROTO_GATEHOUSE in all that we want */
 	uint32_t mtu;        /* bytes; 0 follows the link */
+	bool mtu_locked;     /* nothing learnt by ICMP changes it; IPv6 forwards by no other */
 	struct addr prefsrc; /* ADDR_NONE: the kernel chooses */
-	uint8_t n_hops;      /* 0 unless unicast */
+	uint32_t nexthop;    /* id of the object with the hops; 0: they are here */
+	uint8_t n_hops;      /* 0 unless unicast, and with a nexthop */
 	struct nl_hop hops[NL_HOPS_MAX];
 };
 
-/* A rule that looks up a table. Key: the whole. */
+/* A rule that looks up a table, or refuses. Key: the whole. */
 struct nl_rule {
 	uint8_t family;    /* enum addr_family */
-	uint32_t priority; /* lower is asked first; give each wanted rule its own, never 0 */
+	uint32_t priority; /* lower is asked first; never 0 in what we want */
+	bool unreachable;  /* refuses and tells the sender; table is 0 then */
 	uint32_t table;
 	uint32_t fwmark, fwmask; /* both 0: not looked at; mask 0 with a mark becomes all ones */
 	struct prefix src, dst;  /* ADDR_NONE: any */
@@ -97,9 +124,11 @@ struct nl_rule {
 struct nl_state {
 	struct nl_link *links;
 	struct nl_ifaddr *addrs;
+	struct nl_nexthop *nexthops;
 	struct nl_route *routes;
 	struct nl_rule *rules;
-	size_t n_links, n_addrs, n_routes, n_rules;
+	size_t n_links, n_addrs, n_nexthops, n_routes, n_rules;
+	bool has_nexthops; /* observed only: this kernel knows such objects */
 };
 
 /* An empty state, owned by the caller; NULL when out of memory. */
@@ -108,19 +137,21 @@ void model_free(struct nl_state *s);
 void model_freep(struct nl_state **s); /* for __attribute__((cleanup)) */
 
 /*
- * Store a copy, in the place of what has the same key. Routes and rules are written as the kernel
- * would report them: metric of IPv6, hops sorted and weighted, no hops unless unicast, dst masked,
- * all-ones fwmask. Return 1 if the state changed, 0 if it held just this, or
- * -ENOMEM, or -EINVAL for more hops than NL_HOPS_MAX, with the state unchanged.
+ * Store a copy, in the place of what has the same key. Next hops, routes and rules are written as
+ * the kernel would report them: metric of IPv6, hops and members sorted and weighted, no hops
+ * unless unicast, dst masked, all-ones fwmask. Return 1 if the state changed, 0 if it held just
+ * this, or -ENOMEM, or -EINVAL for more hops than NL_HOPS_MAX, with the state unchanged.
  */
 int model_put_link(struct nl_state *s, const struct nl_link *link);
 int model_put_addr(struct nl_state *s, const struct nl_ifaddr *addr);
+int model_put_nexthop(struct nl_state *s, const struct nl_nexthop *nexthop);
 int model_put_route(struct nl_state *s, const struct nl_route *route);
 int model_put_rule(struct nl_state *s, const struct nl_rule *rule);
 
 /* Remove what has the key of the argument. Return true if it was there. */
 bool model_drop_link(struct nl_state *s, uint32_t ifindex);
 bool model_drop_addr(struct nl_state *s, const struct nl_ifaddr *key);
+bool model_drop_nexthop(struct nl_state *s, uint32_t id);
 bool model_drop_route(struct nl_state *s, const struct nl_route *key);
 bool model_drop_rule(struct nl_state *s, const struct nl_rule *key);
 
@@ -131,6 +162,7 @@ bool model_drop_rule(struct nl_state *s, const struct nl_rule *key);
 const struct nl_link *model_link_by_index(const struct nl_state *s, uint32_t ifindex);
 const struct nl_link *model_link_by_name(const struct nl_state *s, const char *name);
 const struct nl_ifaddr *model_find_addr(const struct nl_state *s, const struct nl_ifaddr *key);
+const struct nl_nexthop *model_find_nexthop(const struct nl_state *s, uint32_t id);
 const struct nl_route *model_find_route(const struct nl_state *s, const struct nl_route *key);
 const struct nl_rule *model_find_rule(const struct nl_state *s, const struct nl_rule *key);
 
@@ -138,13 +170,14 @@ const struct nl_rule *model_find_rule(const struct nl_state *s, const struct nl_
 const struct nl_route *model_find_rival(const struct nl_state *s, const struct nl_route *route);
 
 /* Same in every field; both must come from a state. */
+bool model_nexthop_equal(const struct nl_nexthop *a, const struct nl_nexthop *b);
 bool model_route_equal(const struct nl_route *a, const struct nl_route *b);
 bool model_rule_equal(const struct nl_rule *a, const struct nl_rule *b);
 
 /* Same objects in every field, the observed ones included. */
 bool model_equal(const struct nl_state *a, const struct nl_state *b);
 
-/* True if a route of the state leaves by `ifindex`. */
+/* True if a route or next hop of the state leaves by `ifindex`. */
 bool model_routes_use_link(const struct nl_state *s, uint32_t ifindex);
 
 /* True if a route of the state has `addr` as its preferred source. */

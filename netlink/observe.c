@@ -53,6 +53,8 @@ static int take_dumped(struct nlmsghdr *h, void *arg)
 	return r == -ENOMEM ? r : 0;
 }
 
+enum { NEXTHOPS = 6, QUESTIONS };
+
 /* The questions of a dump, one by one; NULL when out of memory. */
 static struct nl_msg *question(unsigned int i, uint8_t protocol)
 {
@@ -69,6 +71,8 @@ static struct nl_msg *question(unsigned int i, uint8_t protocol)
 		return encode_dump_rules(AF_INET);
 	case 5:
 		return encode_dump_rules(AF_INET6);
+	case NEXTHOPS:
+		return encode_dump_nexthops();
 	}
 	return NULL;
 }
@@ -79,12 +83,14 @@ static int dump_all(struct dump *d)
 	const uint8_t protocol = d->o->config.keep_route ? 0 : NL_PROTO_GATEHOUSE;
 	char text[REQUEST_TEXT_SIZE];
 
-	for (unsigned int i = 0; i < 6; i++) {
+	for (unsigned int i = 0; i < QUESTIONS; i++) {
 		int r = request_run(d->o->request, question(i, protocol), take_dumped, d, text);
 
-		/* A kernel without IPv6, or without rules, has no such dump. */
+		/* A kernel without IPv6, or without rules or next hops, has no such dump. */
 		if (r < 0 && r != -EAFNOSUPPORT && r != -EOPNOTSUPP)
 			return r;
+		if (i == NEXTHOPS)
+			d->state->has_nexthops = r == 0;
 	}
 	return 0;
 }
@@ -246,6 +252,8 @@ static int open_groups(struct observe *o)
 		    RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE,
 		    RTNLGRP_IPV6_RULE, 0) < 0)
 		return errno ? -errno : -EIO;
+	/* A kernel that has no next hops has no such group either. */
+	(void)nl_socket_add_memberships(o->groups, RTNLGRP_NEXTHOP, 0);
 	return 0;
 }
 

@@ -3,8 +3,9 @@
  * The kernel's links, addresses, routes and rules of the current network namespace, dumped once and
  * then followed by multicast into one nl_state.
  *
- * All links, addresses and rules are kept. Of routes only ours are, and those that `keep_route`
- * asks for: a host may carry a million that are nobody's business here.
+ * All links, addresses and rules are kept. Of next hops only ours are, and strangers' in our range
+ * of ids; of routes ours, and those that `keep_route` asks for: a host may carry a million that are
+ * nobody's business here.
  *
  * The state heals itself: a receive buffer overrun, a silent flush (IPv4 routes vanish without a
  * message when their link goes down) and anything else that multicast cannot tell end in a new dump

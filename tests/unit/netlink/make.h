@@ -83,6 +83,22 @@ static inline struct nl_route make_route(
 	return r;
 }
 
+/* Straight onto a link. */
+static inline struct nl_nexthop make_nexthop(uint32_t id, uint8_t family, uint32_t ifindex)
+{
+	return (struct nl_nexthop){
+		.id = id, .family = family, .ifindex = ifindex, .protocol = OURS};
+}
+
+/* Of one member, or of two if `second` is not 0. */
+static inline struct nl_nexthop make_group(uint32_t id, uint32_t first, uint32_t second)
+{
+	return (struct nl_nexthop){.id = id,
+		.protocol = OURS,
+		.n_members = second ? 2 : 1,
+		.members = {{.id = first}, {.id = second}}};
+}
+
 static inline struct nl_rule make_rule(
 	uint8_t family, uint32_t priority, uint32_t table, uint8_t protocol)
 {
@@ -117,6 +133,11 @@ static inline void put_route(
 	struct nl_route route = make_route(dst, ifindex, metric, protocol);
 
 	assert_true(model_put_route(s, &route) >= 0);
+}
+
+static inline void put_nexthop(struct nl_state *s, struct nl_nexthop nexthop)
+{
+	assert_true(model_put_nexthop(s, &nexthop) >= 0);
 }
 
 static inline void put_rule(

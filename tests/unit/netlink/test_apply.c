@@ -1,188 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Apply and observe against this machine's kernel, in a network namespace of the test's own:
- *
- *   lo   city-a (TUN, held open here)   city-b (TUN)   eth0 <-veth-> inet 203.0.113.10/24
- *
- * Needs root. Each test starts with the tunnels up and nothing of ours, and leaves it so; the
- * namespace goes with the process.
- */
-#include "tests/unit/netlink/make.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/if.h>
-#include <linux/if_addr.h>
-#include <linux/if_tun.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include "netlink/apply.h"
-#include "netlink/observe.h"
-
-#define _cleanup_diff_ __attribute__((cleanup(diff_freep)))
-#define _cleanup_observe_ __attribute__((cleanup(observe_freep)))
-
-/* What all tests share; the descriptors keep the TUN devices alive and with carrier. */
-static struct {
-	struct apply *apply;
-	struct observe *observe;
-	uint32_t a, b; /* ifindex of city-a and city-b */
-	int tun[2];
-	int changes; /* calls of `changed` */
-} lab;
-
-/* --- the namespace ---------------------------------------------------------------------------- */
-static void sh(const char *command)
-{
-	if (system(command) != 0)
-		fail_msg("failed: %s", command);
-}
-
-/* True if the output of `command` contains `text`. */
-static bool says(const char *command, const char *text)
-{
-	char out[65536] = "";
-	FILE *f = popen(command, "r");
-	size_t n;
-
-	assert_non_null(f);
-	n = fread(out, 1, sizeof(out) - 1, f);
-	out[n] = '\0';
-	pclose(f);
-	return strstr(out, text) != NULL;
-}
-
-static int open_tun(const char *name)
-{
-	struct ifreq ifr = {.ifr_flags = IFF_TUN | IFF_NO_PI};
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-
-	assert_true(fd >= 0);
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
-	assert_int_equal(ioctl(fd, TUNSETIFF, &ifr), 0);
-	return fd;
-}
-
-static void count_change(struct observe *o, void *arg)
-{
-	(void)o, (void)arg;
-	lab.changes++;
-}
-
-static uint32_t index_of(const char *name)
-{
-	struct nl_link link;
-
-	assert_int_equal(apply_find_link(lab.apply, name, &link), 0);
-	return link.ifindex;
-}
-
-static int build_lab(void **unused)
-{
-	const struct observe_config config = {.changed = count_change};
-
-	(void)unused;
-	if (unshare(CLONE_NEWNET) < 0) {
-		print_error("cannot make a network namespace (%s): run as root\n", strerror(errno));
-		return -1;
-	}
-	lab.tun[0] = open_tun("city-a");
-	lab.tun[1] = open_tun("city-b");
-	sh("ip link set lo up && ip link add eth0 type veth peer name inet &&"
-	   "ip addr add 203.0.113.10/24 dev eth0 && ip link set eth0 up && ip link set inet up &&"
-	   "ip route add default via 203.0.113.1");
-	assert_int_equal(apply_new(&lab.apply), 0);
-	lab.a = index_of("city-a");
-	lab.b = index_of("city-b");
-	assert_int_equal(apply_link_up(lab.apply, lab.a), 0);
-	assert_int_equal(apply_link_up(lab.apply, lab.b), 0);
-	assert_int_equal(observe_new(&config, &lab.observe), 0);
-	return 0;
-}
-
-static int leave_lab(void **unused)
-{
-	(void)unused;
-	observe_free(lab.observe);
-	apply_free(lab.apply);
-	close(lab.tun[0]);
-	close(lab.tun[1]);
-	return 0;
-}
-
-/* --- reconciling ------------------------------------------------------------------------------ */
-static void print_failure(const struct diff_op *op, int error, const char *line, void *arg)
-{
-	(void)op, (void)arg;
-	if (error < 0)
-		print_error("%s\n", line);
-}
-
-static struct diff *compare(const struct nl_state *wanted)
-{
-	struct diff *d = NULL;
-
-	assert_int_equal(observe_read(lab.observe), 0);
-	assert_int_equal(diff_new(wanted, observe_state(lab.observe), &d), 0);
-	return d;
-}
-
-/* How many ops it takes from here to `wanted`. */
-static size_t distance(const struct nl_state *wanted)
-{
-	struct diff *d _cleanup_diff_ = compare(wanted);
-
-	assert_int_equal(d->n_problems, 0);
-	return d->n_ops;
-}
-
-/* True if what was followed is what a new dump says, and it is `wanted`. */
-static bool is_there(const struct nl_state *wanted)
-{
-	struct observe *second _cleanup_observe_ = NULL;
-	const bool near = distance(wanted) == 0;
-
-	assert_int_equal(observe_new(&(struct observe_config){0}, &second), 0);
-	assert_int_equal(observe_read(lab.observe), 0);
-	return near && model_equal(observe_state(lab.observe), observe_state(second));
-}
-
-/*
- * Apply, and be there within two seconds: the kernel announces carrier and IPv6 addresses by a
- * worker, a little after it acknowledged the request.
- */
-static void reach(const struct nl_state *wanted)
-{
-	struct diff *d _cleanup_diff_ = compare(wanted), *left _cleanup_diff_ = NULL;
-	char line[DIFF_LINE_SIZE];
-
-	assert_int_equal(d->n_problems, 0);
-	assert_int_equal(
-		apply_diff(lab.apply, d, observe_state(lab.observe), print_failure, NULL, NULL), 0);
-	for (int ms = 0; ms < 2000 && !is_there(wanted); ms += 10)
-		usleep(10 * 1000);
-	left = compare(wanted);
-	for (size_t i = 0; i < left->n_ops; i++)
-		print_error("left: %s\n",
-			diff_describe_op(&left->ops[i], observe_state(lab.observe), line));
-	assert_true(is_there(wanted));
-}
-
-static int clean_lab(void **unused)
-{
-	struct nl_state *nothing _cleanup_state_ = make_state();
-
-	(void)unused;
-	reach(nothing);
-	return 0;
-}
-
-static void want_route(struct nl_state *s, const struct nl_route *r)
-{
-	assert_int_equal(model_put_route(s, r), 1);
-}
+/* Apply and observe against this machine's kernel; lab.h draws it. */
+#include "tests/unit/netlink/lab.h"
 
 /* Links, addresses, routes and rules of every form that we use. */
 static struct nl_state *rich_wishes(void)
@@ -223,6 +41,10 @@ static struct nl_state *rich_wishes(void)
 	rule.suppress_prefixlength = 0;
 	strcpy(rule.iif, "eth0");
 	assert_int_equal(model_put_rule(s, &rule), 1);
+	rule = make_rule(ADDR_V6, 1002, 0, OURS);
+	rule.dst = make_prefix("fd00:241::/32");
+	rule.unreachable = true;
+	assert_int_equal(model_put_rule(s, &rule), 1);
 	put_rule(s, ADDR_V6, 1001, NL_TABLE_MAIN, OURS);
 	return s;
 }
@@ -245,6 +67,8 @@ static void apply_reaches_what_is_wanted_and_repeats_nothing(void **unused)
 		says("ip rule show", "not from 10.40.0.0/16 to 10.241.0.0/16 fwmark 0x5 iif eth0 "
 				     "lookup 7171 suppress_prefixlength 0 proto 71"));
 	assert_true(says("ip -6 rule show", "1001:\tfrom all lookup main proto 71"));
+	assert_true(
+		says("ip -6 rule show", "1002:\tfrom all to fd00:241::/32 unreachable proto 71"));
 	assert_true(says("ip link show city-a", "mtu 1420"));
 	assert_true(model_find_addr(observe_state(lab.observe), &key)->flags & IFA_F_NODAD);
 	assert_int_equal(
@@ -496,14 +320,20 @@ static void apply_swaps_an_address_without_losing_its_link_s_routes(void **unuse
 	assert_true(says("ip route show proto 71", "10.241.0.0/16"));
 }
 
-/* Make this the only wish: 0 unreachable, 1 by city-a, 2 by city-b, 3 by both. */
+/*
+ * Make this the only wish: 0 unreachable, 1 by city-a, 2 by city-b, 3 by both, and the last three
+ * once more as 5 to 7 through a next hop. (4: unreachable, and there is a next hop.)
+ */
 static void reach_form(bool v6, unsigned int form)
 {
 	struct nl_state *wanted _cleanup_state_ = make_state();
 	struct nl_route r =
-		make_route(v6 ? "fd00:241::/32" : "10.241.0.0/16", form ? lab.a : 0, 50, OURS);
+		make_route(v6 ? "fd00:241::/32" : "10.241.0.0/16", form & 3 ? lab.a : 0, 50, OURS);
 
-	if (form >= 2)
+	if (form >= 4) {
+		want_nexthops(wanted, v6, form != 6, form >= 6);
+		r.nexthop = form > 4 ? NH + 2 : 0;
+	} else if (form >= 2)
 		r.hops[form - 2] = (struct nl_hop){.ifindex = lab.b};
 	if (form == 3) {
 		r.n_hops = 2;
@@ -517,9 +347,9 @@ static void reach_form(bool v6, unsigned int form)
 static void apply_replaces_every_form_of_route_by_every_other(void **unused)
 {
 	(void)unused;
-	for (unsigned int pair = 0; pair < 32; pair++) {
-		reach_form(pair & 16, pair & 3);
-		reach_form(pair & 16, pair >> 2 & 3);
+	for (unsigned int pair = 0; pair < 128; pair++) {
+		reach_form(pair & 64, pair & 7);
+		reach_form(pair & 64, pair >> 3 & 7);
 	}
 }
 

@@ -103,6 +103,33 @@ static struct nl_rule rich_rule(void)
 	return r;
 }
 
+static struct nl_rule refusing_rule(void)
+{
+	struct nl_rule r = make_rule(ADDR_V4, 1000, 0, OURS);
+
+	r.dst = make_prefix("10.2.0.0/16");
+	r.unreachable = true;
+	return r;
+}
+
+static struct nl_nexthop rich_group(void)
+{
+	struct nl_nexthop n = make_group(7100002, 7100000, 7100001);
+
+	n.members[1].weight = 200;
+	return n;
+}
+
+static struct nl_route route_by_nexthop(void)
+{
+	struct nl_route r = make_route("10.3.0.0/16", 3, 7, OURS);
+
+	r.nexthop = 7100002;
+	r.mtu = 1300;
+	r.mtu_locked = true;
+	return r;
+}
+
 static void follow_reads_what_encode_writes(void **unused)
 {
 	struct nl_state *s _cleanup_state_ = make_state();
@@ -114,6 +141,10 @@ static void follow_reads_what_encode_writes(void **unused)
 		{.kind = DIFF_ROUTE_ADD, .route = make_route("0.0.0.0/0", 3, 0, OURS)},
 		{.kind = DIFF_RULE_ADD, .rule = rich_rule()},
 		{.kind = DIFF_RULE_ADD, .rule = make_rule(ADDR_V6, 9, 254, OURS)},
+		{.kind = DIFF_RULE_ADD, .rule = refusing_rule()},
+		{.kind = DIFF_NEXTHOP_ADD, .nexthop = make_nexthop(7100000, ADDR_V6, 3)},
+		{.kind = DIFF_NEXTHOP_ADD, .nexthop = rich_group()},
+		{.kind = DIFF_ROUTE_ADD, .route = route_by_nexthop()},
 	};
 
 	(void)unused;
@@ -124,8 +155,11 @@ static void follow_reads_what_encode_writes(void **unused)
 	model_put_addr(same, &ops[0].addr);
 	for (size_t i = 1; i < 4; i++)
 		model_put_route(same, &ops[i].route);
-	for (size_t i = 4; i < 6; i++)
+	for (size_t i = 4; i < 7; i++)
 		model_put_rule(same, &ops[i].rule);
+	model_put_nexthop(same, &ops[7].nexthop);
+	model_put_nexthop(same, &ops[8].nexthop);
+	model_put_route(same, &ops[9].route);
 	assert_true(model_equal(s, same));
 }
 
@@ -210,6 +244,21 @@ static void follow_drops_ours_when_a_stranger_replaces_it(void **unused)
 	assert_int_equal(
 		follow(s, route_bytes(&other, RTM_NEWROUTE, NLM_F_REPLACE)), FOLLOW_CHANGED);
 	assert_int_equal(s->n_routes, 0);
+}
+
+static void follow_asks_for_a_dump_when_a_next_hop_goes(void **unused)
+{
+	struct nl_state *s _cleanup_state_ = make_state();
+	const struct diff_op del = {.kind = DIFF_NEXTHOP_DEL, .nexthop = rich_group()};
+	const struct diff_op strangers = {
+		.kind = DIFF_NEXTHOP_ADD, .nexthop = {.id = 5, .family = ADDR_V4, .ifindex = 3}};
+
+	(void)unused;
+	put_nexthop(s, rich_group());
+	assert_int_equal(follow(s, take_bytes(encode_op(&del))), FOLLOW_CHANGED | FOLLOW_RESYNC);
+	assert_int_equal(follow(s, take_bytes(encode_op(&del))), 0);
+	assert_int_equal(follow(s, take_bytes(encode_op(&strangers))), 0);
+	assert_int_equal(s->n_nexthops, 0);
 }
 
 static void follow_asks_for_a_dump_when_ipv6_multipath_comes_in_pieces(void **unused)
@@ -375,6 +424,7 @@ int main(void)
 		cmocka_unit_test(follow_asks_for_a_dump_when_a_link_with_routes_goes_down),
 		cmocka_unit_test(follow_asks_for_a_dump_when_an_address_under_routes_goes),
 		cmocka_unit_test(follow_drops_ours_when_a_stranger_replaces_it),
+		cmocka_unit_test(follow_asks_for_a_dump_when_a_next_hop_goes),
 		cmocka_unit_test(follow_asks_for_a_dump_when_ipv6_multipath_comes_in_pieces),
 		cmocka_unit_test(follow_marks_a_rule_that_selects_by_more),
 		cmocka_unit_test(follow_survives_any_bytes),
