@@ -361,6 +361,7 @@ bool model_equal(const struct nl_state *a, const struct nl_state *b)
 	return a->n_links == b->n_links && a->n_addrs == b->n_addrs &&
 	       a->n_nexthops == b->n_nexthops && a->n_routes == b->n_routes &&
 	       a->n_rules == b->n_rules && a->has_nexthops == b->has_nexthops &&
+	       a->has_rules == b->has_rules &&
 	       sorted_equal(&links, a->links, b->links, a->n_links) &&
 	       sorted_equal(&addrs, a->addrs, b->addrs, a->n_addrs) &&
 	       sorted_equal(&nexthops, a->nexthops, b->nexthops, a->n_nexthops) &&

@@ -128,7 +128,7 @@ struct nl_state {
 	struct nl_route *routes;
 	struct nl_rule *rules;
 	size_t n_links, n_addrs, n_nexthops, n_routes, n_rules;
-	bool has_nexthops; /* observed only: this kernel knows such objects */
+	bool has_nexthops, has_rules; /* observed only: this kernel knows such objects */
 };
 
 /* An empty state, owned by the caller; NULL when out of memory. */

@@ -53,7 +53,7 @@ static int take_dumped(struct nlmsghdr *h, void *arg)
 	return r == -ENOMEM ? r : 0;
 }
 
-enum { NEXTHOPS = 6, QUESTIONS };
+enum { RULES = 4, NEXTHOPS = 6, QUESTIONS };
 
 /* The questions of a dump, one by one; NULL when out of memory. */
 static struct nl_msg *question(unsigned int i, uint8_t protocol)
@@ -67,7 +67,7 @@ static struct nl_msg *question(unsigned int i, uint8_t protocol)
 		return encode_dump_routes(AF_INET, protocol, 0);
 	case 3:
 		return encode_dump_routes(AF_INET6, protocol, 0);
-	case 4:
+	case RULES:
 		return encode_dump_rules(AF_INET);
 	case 5:
 		return encode_dump_rules(AF_INET6);
@@ -91,6 +91,8 @@ static int dump_all(struct dump *d)
 			return r;
 		if (i == NEXTHOPS)
 			d->state->has_nexthops = r == 0;
+		if (i == RULES)
+			d->state->has_rules = r == 0;
 	}
 	return 0;
 }

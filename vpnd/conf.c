@@ -76,9 +76,37 @@ static const struct conf_row route_rows[] = {
 	{"policy", CONF_ENUM, CONF_FIELD(struct vpnd_route_conf, policy), .names = policies,
 		.fallback = "\"failover\"",
 		.help = "By the first tunnel of `via` that is up, or by all that are"},
+	{"weights", CONF_INT, CONF_LIST(struct vpnd_route_conf, weights, n_weights), .min = 1,
+		.max = UINT8_MAX,
+		.help = "With \"ecmp\": shares of the tunnels of `via`; none: all the same"},
+	{"preempt", CONF_BOOL, CONF_FIELD(struct vpnd_route_conf, preempt), .fallback = "true",
+		.help = "With \"failover\": go back to a better tunnel once it has been up for "
+			"hold_time_s"},
+	{"hold_time_s", CONF_INT, CONF_FIELD(struct vpnd_route_conf, hold_time_s), .max = 86400,
+		.unit = "seconds", .fallback = "5",
+		.help = "How long a tunnel that came back has to stay up before it is used "
+			"again, if there is another"},
+	{"table", CONF_INT, CONF_FIELD(struct vpnd_route_conf, table), .min = 1, .max = UINT32_MAX,
+		.help = "Routing table; the file's if it is not set"},
 };
 static const struct conf_table route_table =
 	CONF_TABLE_CHECKED(struct vpnd_route_conf, route_rows, conf_check_route);
+
+static const struct conf_row rule_rows[] = {
+	{NULL, CONF_WHERE, CONF_FIELD(struct vpnd_rule_conf, where)},
+	{"priority", CONF_INT, CONF_FIELD(struct vpnd_rule_conf, priority), .required = true,
+		.min = 1, .max = 32765, .help = "Rules of lower numbers are asked first"},
+	{"from", CONF_PREFIX, CONF_FIELD(struct vpnd_rule_conf, from), .help = "Source"},
+	{"to", CONF_PREFIX, CONF_FIELD(struct vpnd_rule_conf, to), .help = "Destination"},
+	{"fwmark", CONF_INT, CONF_FIELD(struct vpnd_rule_conf, fwmark), .max = UINT32_MAX,
+		.fallback = "0", .help = "Firewall mark; 0 is any"},
+	{"fwmask", CONF_INT, CONF_FIELD(struct vpnd_rule_conf, fwmask), .max = UINT32_MAX,
+		.fallback = "0", .help = "The bits of the mark that count; 0 is all"},
+	{"table", CONF_INT, CONF_FIELD(struct vpnd_rule_conf, table), .required = true, .min = 1,
+		.max = UINT32_MAX, .help = "Routing table to look into"},
+};
+static const struct conf_table rule_table =
+	CONF_TABLE_CHECKED(struct vpnd_rule_conf, rule_rows, conf_check_rule);
 
 static const struct conf_row rows[] = {
 	{"engine_user", CONF_STRING, CONF_FIELD(struct vpnd_conf, engine_user),
@@ -98,6 +126,10 @@ static const struct conf_row rows[] = {
 		.group = &tunnel_table, .help = "The tunnels"},
 	{"routes", CONF_GROUP, CONF_LIST(struct vpnd_conf, routes, n_routes), .group = &route_table,
 		.help = "What is reached through them"},
+	{"rules", CONF_GROUP, CONF_LIST(struct vpnd_conf, rules, n_rules), .group = &rule_table,
+		.help = "Which packets look into which routing table"},
+	{"table", CONF_INT, CONF_FIELD(struct vpnd_conf, table), .min = 1, .max = UINT32_MAX,
+		.fallback = TEXT(254), .help = "Routing table of routes that name none"},
 };
 const struct conf_table vpnd_conf_table =
 	CONF_TABLE_CHECKED(struct vpnd_conf, rows, conf_check_whole);

@@ -18,8 +18,11 @@
 #define VPND_CONF_MTU 1420 /* bytes; default of mtu: 1500 less what WireGuard adds over IPv6 */
 
 enum {
-	VPND_CONF_TUNNELS_MAX = 256, /* each takes a slot (privsep.h) */
-	VPND_CONF_VIA_MAX = 8,       /* tunnels that one route may name */
+	VPND_CONF_TUNNELS_MAX = 256,     /* each takes a slot (privsep.h) */
+	VPND_CONF_VIA_MAX = 8,           /* tunnels that one route may name */
+	VPND_CONF_MAIN_TABLE = 254,      /* of the kernel; default of table */
+	VPND_CONF_GUARD_PRIORITY = 7100, /* of the guards' rules, and the number after it */
+	VPND_CONF_LOCAL_TABLE = 255,     /* of the kernel, and nobody else's to write */
 	VPND_CONF_BUSY_POLL_MAX_US = 1000,
 };
 
@@ -61,6 +64,20 @@ struct vpnd_route_conf {
 	size_t n_via;
 	uint16_t via_tunnel[VPND_CONF_VIA_MAX]; /* derived: index of each `via` in tunnels */
 	enum vpnd_policy policy;
+	uint8_t *weights; /* of ecmp, one for each `via`, or none at all */
+	size_t n_weights;
+	bool preempt;         /* of failover */
+	uint32_t hold_time_s; /* before a tunnel that came back is used */
+	uint32_t table;       /* routing table, never 0 */
+};
+
+/* A policy rule of the kernel. */
+struct vpnd_rule_conf {
+	struct conf_where where;
+	uint32_t priority;
+	struct prefix from, to;  /* ADDR_NONE: any */
+	uint32_t fwmark, fwmask; /* both 0: not looked at; mask 0 with a mark: all of it */
+	uint32_t table;
 };
 
 /* How packets are moved fast, in all tunnels: what may be used where the kernel has it. */
@@ -79,6 +96,9 @@ struct vpnd_conf {
 	size_t n_tunnels;
 	struct vpnd_route_conf *routes;
 	size_t n_routes;
+	struct vpnd_rule_conf *rules;
+	size_t n_rules;
+	uint32_t table; /* of routes that name none */
 };
 
 /* The keys, for conf_help and for printing. */

@@ -10,6 +10,7 @@
 #include "vpnd/privsep.h"
 
 _Static_assert(VPND_CONF_TUNNELS_MAX == (int)PRIVSEP_TUNNELS, "every tunnel has a slot");
+_Static_assert(VPND_CONF_VIA_MAX == (int)PRIVSEP_VIA, "all tunnels of a route can be told");
 
 enum { IPV6_MTU_MIN = 1280 }; /* bytes, RFC 8200 section 5 */
 
@@ -142,6 +143,17 @@ void conf_check_tunnel(struct conf_ctx *ctx, void *values)
 	check_allowed_ips(ctx, tunnel);
 }
 
+static void check_weights(struct conf_ctx *ctx, const struct vpnd_route_conf *route)
+{
+	if (route->n_weights == 0)
+		return;
+	if (route->policy != VPND_ECMP)
+		conf_error_at(ctx, &route->where, "weights: only with policy \"ecmp\"");
+	else if (route->n_weights != route->n_via)
+		conf_error_at(ctx, &route->where, "weights: %zu for %zu tunnels", route->n_weights,
+			route->n_via);
+}
+
 void conf_check_route(struct conf_ctx *ctx, void *values)
 {
 	const struct vpnd_route_conf *route = values;
@@ -154,6 +166,7 @@ void conf_check_route(struct conf_ctx *ctx, void *values)
 	}
 	if (route->n_via > VPND_CONF_VIA_MAX)
 		conf_error_at(ctx, &route->where, "via: more than %d tunnels", VPND_CONF_VIA_MAX);
+	check_weights(ctx, route);
 	for (size_t i = 0; i < route->n_via; i++) {
 		for (size_t j = 0; j < i; j++) {
 			if (strcmp(route->via[i], route->via[j]) == 0) {
@@ -161,6 +174,50 @@ void conf_check_route(struct conf_ctx *ctx, void *values)
 					route->via[i]);
 			}
 		}
+	}
+}
+
+void conf_check_rule(struct conf_ctx *ctx, void *values)
+{
+	const struct vpnd_rule_conf *rule = values;
+	uint8_t from = rule->from.addr.family, to = rule->to.addr.family;
+
+	if (from != ADDR_NONE && to != ADDR_NONE && from != to)
+		conf_error_at(ctx, &rule->where, "from and to are of different families");
+	if (from == ADDR_NONE && to == ADDR_NONE && rule->fwmark == 0 && rule->fwmask == 0)
+		conf_error_at(ctx, &rule->where, "a rule needs a from, a to or an fwmark");
+	if (rule->fwmask != 0 && (rule->fwmark & ~rule->fwmask) != 0)
+		conf_error_at(ctx, &rule->where, "fwmark: has bits that are not in fwmask");
+}
+
+/* Two rules that the kernel would take for one, or put in an order of its own. */
+static void check_priorities(struct conf_ctx *ctx, const struct vpnd_conf *conf)
+{
+	for (size_t i = 0; i < conf->n_rules; i++) {
+		const struct vpnd_rule_conf *rule = &conf->rules[i];
+
+		if (rule->priority == VPND_CONF_GUARD_PRIORITY ||
+			rule->priority == VPND_CONF_GUARD_PRIORITY + 1)
+			conf_error_at(ctx, &rule->where, "priority: %u is that of the guards",
+				rule->priority);
+		for (size_t j = 0; j < i; j++)
+			if (conf->rules[j].priority == rule->priority)
+				conf_error_at(ctx, &rule->where,
+					"priority: %u stands in line %d already", rule->priority,
+					conf->rules[j].where.line);
+	}
+}
+
+static void check_tables(struct conf_ctx *ctx, struct vpnd_conf *conf)
+{
+	for (size_t i = 0; i < conf->n_routes; i++) {
+		struct vpnd_route_conf *route = &conf->routes[i];
+
+		if (route->table == 0)
+			route->table = conf->table;
+		if (route->table == VPND_CONF_LOCAL_TABLE)
+			conf_error_at(ctx, &route->where, "table: %d is the kernel's own",
+				VPND_CONF_LOCAL_TABLE);
 	}
 }
 
@@ -227,12 +284,15 @@ void conf_check_whole(struct conf_ctx *ctx, void *values)
 	for (size_t i = 0; i < conf->n_tunnels; i++)
 		for (size_t j = 0; j < i; j++)
 			check_tunnel_pair(ctx, &conf->tunnels[j], &conf->tunnels[i]);
+	check_tables(ctx, conf);
+	check_priorities(ctx, conf);
 	for (size_t i = 0; i < conf->n_routes; i++) {
 		struct vpnd_route_conf *route = &conf->routes[i];
 
 		resolve_via(ctx, conf, route);
 		for (size_t j = 0; j < i; j++) {
-			if (prefix_equal(&conf->routes[j].prefix, &route->prefix)) {
+			if (conf->routes[j].table == route->table &&
+				prefix_equal(&conf->routes[j].prefix, &route->prefix)) {
 				conf_error_at(ctx, &route->where,
 					"prefix: %s stands in line %d already",
 					prefix_format(&route->prefix, text),

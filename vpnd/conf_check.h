@@ -12,10 +12,14 @@ void conf_check_peer(struct conf_ctx *ctx, void *peer);
 /* Peers are different and share no address; the MTU carries IPv6. `tunnel`: vpnd_tunnel_conf. */
 void conf_check_tunnel(struct conf_ctx *ctx, void *tunnel);
 
-/* Not the default route; no tunnel twice. `route`: vpnd_route_conf. */
+/* Not the default route; no tunnel twice; weights fit. `route`: vpnd_route_conf. */
 void conf_check_route(struct conf_ctx *ctx, void *route);
 
-/* Tunnels differ, routes differ and name tunnels; derives via_tunnel. `conf`: vpnd_conf. */
+/* One family; selects something. `rule`: vpnd_rule_conf. */
+void conf_check_rule(struct conf_ctx *ctx, void *rule);
+
+/* Tunnels differ, routes differ and name tunnels; derives via_tunnel and table. `conf`: vpnd_conf.
+ */
 void conf_check_whole(struct conf_ctx *ctx, void *conf);
 
 #endif

@@ -108,7 +108,7 @@ static bool fits_endpoint(const union privsep_message *m)
 static bool fits_route(const union privsep_message *m)
 {
 	return is_prefix(&m->route.prefix) && m->route.backup_slot <= PRIVSEP_TUNNELS &&
-	       m->route.installed <= 1;
+	       m->route.installed <= 1 && m->route.n_more < PRIVSEP_VIA;
 }
 
 static bool fits_reloaded(const union privsep_message *m)

@@ -28,6 +28,7 @@ enum {
 	PRIVSEP_IFNAME = 16,          /* bytes of an interface name with its NUL */
 	PRIVSEP_HOST = 256,           /* bytes of an endpoint text with its NUL */
 	PRIVSEP_REASON = 128,         /* bytes of a reason in words with its NUL */
+	PRIVSEP_VIA = 8,              /* tunnels that one route may use */
 	PRIVSEP_TUNNELS = 256,        /* slots are smaller than this */
 	PRIVSEP_STATE_MAX = 64 << 20, /* bytes of a tunnel's state */
 };
@@ -197,7 +198,9 @@ struct privsep_route {
 	struct prefix prefix;
 	uint32_t slot;        /* tunnel that carries it now */
 	uint32_t backup_slot; /* PRIVSEP_TUNNELS: none */
-	uint8_t installed;    /* the kernel has it */
+	uint8_t installed;    /* the kernel has it; else `slot` is the tunnel to wait for */
+	uint8_t n_more;       /* tunnels that carry it beside the one in `slot`, by ecmp: */
+	uint32_t more[PRIVSEP_VIA - 1];
 };
 
 struct privsep_reloaded {

@@ -249,10 +249,10 @@ static bool is_owned(const struct tunnel *tunnel, const struct prefix *prefix)
 /* Why a prefix cannot be reached, in words; NULL if it can. */
 static const char *why_unreachable(const struct privsep_route *route, const struct tunnel *via)
 {
+	if (via && !carries(via))
+		return "its tunnel is down";
 	if (!via || !route->installed)
 		return "the kernel has no route for it";
-	if (!carries(via))
-		return "its tunnel is down";
 	if (!is_owned(via, &route->prefix))
 		return "no peer of its tunnel has it in allowed_ips";
 	return NULL;
@@ -261,6 +261,20 @@ static const char *why_unreachable(const struct privsep_route *route, const stru
 static json_t *name_or_null(const struct tunnel *tunnel)
 {
 	return tunnel ? json_string(tunnel->name) : json_null();
+}
+
+/* By ecmp it may be several. */
+static json_t *via_json(const struct engine *engine, const struct privsep_route *route)
+{
+	json_t *list;
+
+	if (route->n_more == 0)
+		return name_or_null(tunnel_at(engine, route->slot));
+	list = json_array();
+	json_array_append_new(list, name_or_null(tunnel_at(engine, route->slot)));
+	for (size_t i = 0; i < route->n_more; i++)
+		json_array_append_new(list, name_or_null(tunnel_at(engine, route->more[i])));
+	return list;
 }
 
 static json_t *route_json(const struct engine *engine, const struct privsep_route *route)
@@ -272,7 +286,7 @@ static json_t *route_json(const struct engine *engine, const struct privsep_rout
 
 	return object((const struct field[]){
 		{"prefix", json_string(prefix_format(&route->prefix, prefix))},
-		{"via", name_or_null(via)},
+		{"via", via_json(engine, route)},
 		{"backup", name_or_null(backup)},
 		{"backup_state",
 			!backup ? json_null() : json_string(carries(backup) ? "up" : "down")},

@@ -4,61 +4,26 @@
 #include <errno.h>
 
 _Static_assert(NL_HOPS_MAX >= (int)VPND_CONF_VIA_MAX, "all tunnels of a route fit");
+_Static_assert(NL_TABLE_MAIN == (int)VPND_CONF_MAIN_TABLE, "the default is the main table");
+
+enum { IPV6_MTU_MIN = 1280 }; /* bytes, RFC 8200 section 5: no link may have less */
 
 /* Linux wants a gateway in each hop of an IPv6 multipath route; on a TUN any link-local does. */
 static const struct addr any_link_local = {.family = ADDR_V6, .bytes = {0xfe, 0x80, [15] = 1}};
 
-static bool is_here(const struct held *h)
-{
-	return h && h->ifindex != 0 && !h->away;
-}
-
-static const struct held *tunnel_of(
-	const struct vpnd_route_conf *route, struct held *const *tunnels, size_t via)
-{
-	return tunnels[route->via_tunnel[via]];
-}
-
-static bool is_up(const struct vpnd_route_conf *route, struct held *const *tunnels, size_t via)
-{
-	const struct held *h = tunnel_of(route, tunnels, via);
-
-	return is_here(h) && held_carries(h, &route->prefix);
-}
-
-struct desired_choice desired_choose(
-	const struct vpnd_route_conf *route, struct held *const *tunnels)
-{
-	uint8_t order[VPND_CONF_VIA_MAX];
-	struct desired_choice c = {.backup = -1};
-	size_t up = 0, n = 0;
-
-	/* Who is up, then who at least has a device, then the rest; within each as configured. */
-	for (size_t i = 0; i < route->n_via; i++)
-		if (is_up(route, tunnels, i))
-			order[n++] = (uint8_t)i;
-	up = n;
-	for (size_t i = 0; i < route->n_via; i++)
-		if (!is_up(route, tunnels, i) && is_here(tunnel_of(route, tunnels, i)))
-			order[n++] = (uint8_t)i;
-	c.n = route->policy == VPND_FAILOVER ? n > 0 : (up > 0 ? up : n);
-	for (size_t i = 0; i < c.n; i++)
-		c.via[i] = order[i];
-	if (n > 1)
-		c.backup = order[1];
-	return c;
-}
+/* --- guards --------------------------------------------------------------------------------------
+ */
 
 struct nl_route desired_route(const struct vpnd_route_conf *route)
 {
-	return (struct nl_route){.table = NL_TABLE_MAIN,
+	return (struct nl_route){.table = route->table,
 		.dst = route->prefix,
 		.metric = DESIRED_METRIC,
 		.type = NL_ROUTE_UNICAST,
 		.protocol = NL_PROTO_GATEHOUSE};
 }
 
-static int put_guard(const struct vpnd_route_conf *route, struct nl_state *out)
+static int put_guard_route(const struct vpnd_route_conf *route, struct nl_state *out)
 {
 	struct nl_route guard = desired_route(route);
 
@@ -67,23 +32,67 @@ static int put_guard(const struct vpnd_route_conf *route, struct nl_state *out)
 	return model_put_route(out, &guard);
 }
 
-static int put_route(
-	const struct vpnd_route_conf *route, struct held *const *tunnels, struct nl_state *out)
+static int put_guard_rules(const struct vpnd_route_conf *route, struct nl_state *out)
 {
-	struct desired_choice c = desired_choose(route, tunnels);
-	struct nl_route r = desired_route(route);
+	struct nl_rule look = {.family = route->prefix.addr.family,
+		.priority = VPND_CONF_GUARD_PRIORITY,
+		.table = NL_TABLE_MAIN,
+		.dst = route->prefix,
+		.suppress_prefixlength = route->prefix.len - 1,
+		.protocol = NL_PROTO_GATEHOUSE};
+	struct nl_rule refuse = {.family = route->prefix.addr.family,
+		.priority = VPND_CONF_GUARD_PRIORITY + 1,
+		.unreachable = true,
+		.dst = route->prefix,
+		.suppress_prefixlength = NL_SUPPRESS_NONE,
+		.protocol = NL_PROTO_GATEHOUSE};
+	int r = model_put_rule(out, &look);
 
-	if (c.n == 0)
-		return 0;
-	for (size_t i = 0; i < c.n; i++) {
-		r.hops[i].ifindex = tunnel_of(route, tunnels, c.via[i])->ifindex;
-		r.hops[i].weight = 1;
-		if (c.n > 1 && route->prefix.addr.family == ADDR_V6)
-			r.hops[i].gateway = any_link_local;
-	}
-	r.n_hops = (uint8_t)c.n;
-	return model_put_route(out, &r);
+	return r < 0 ? r : model_put_rule(out, &refuse);
 }
+
+static int put_rule(const struct vpnd_rule_conf *rule, uint8_t family, struct nl_state *out)
+{
+	const struct nl_rule r = {.family = family,
+		.priority = rule->priority,
+		.table = rule->table,
+		.fwmark = rule->fwmark,
+		.fwmask = rule->fwmask,
+		.src = rule->from,
+		.dst = rule->to,
+		.suppress_prefixlength = NL_SUPPRESS_NONE,
+		.protocol = NL_PROTO_GATEHOUSE};
+
+	return model_put_rule(out, &r);
+}
+
+/* One that names no address is of both families. */
+static int put_rules(const struct vpnd_rule_conf *rule, struct nl_state *out)
+{
+	uint8_t family = rule->from.addr.family ? rule->from.addr.family : rule->to.addr.family;
+	int r = family == ADDR_V6 ? 0 : put_rule(rule, ADDR_V4, out);
+
+	return r < 0 || family == ADDR_V4 ? r : put_rule(rule, ADDR_V6, out);
+}
+
+int desired_build_guards(
+	const struct vpnd_conf *conf, struct desired_kernel kernel, struct nl_state *out)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < conf->n_routes; i++) {
+		r = put_guard_route(&conf->routes[i], out);
+		if (r >= 0 && kernel.rules && conf->routes[i].table == NL_TABLE_MAIN)
+			r = put_guard_rules(&conf->routes[i], out);
+	}
+	/* Which lead to the guards in the tables that they name. */
+	for (size_t i = 0; r >= 0 && kernel.rules && i < conf->n_rules; i++)
+		r = put_rules(&conf->rules[i], out);
+	return r < 0 ? r : 0;
+}
+
+/* --- tunnels -------------------------------------------------------------------------------------
+ */
 
 static int put_tunnel(const struct held *h, struct nl_state *out)
 {
@@ -100,23 +109,114 @@ static int put_tunnel(const struct held *h, struct nl_state *out)
 	return r;
 }
 
-int desired_build_guards(const struct vpnd_conf *conf, struct nl_state *out)
-{
-	int r = 0;
+/* --- routes --------------------------------------------------------------------------------------
+ */
 
-	for (size_t i = 0; r >= 0 && i < conf->n_routes; i++)
-		r = put_guard(&conf->routes[i], out);
-	return r < 0 ? r : 0;
+static bool is_chosen(const struct group *g, uint8_t member)
+{
+	return g->choice.chosen & 1U << member;
 }
 
-int desired_build(const struct vpnd_conf *conf, struct held *const *tunnels, struct nl_state *out)
+/* Of failover: one that leads straight onto the chosen link, and is replaced when that changes. */
+static int put_single(const struct group *g, struct held *const *tunnels, struct nl_state *out)
 {
-	int r = desired_build_guards(conf, out);
+	struct nl_nexthop single = {
+		.id = g->nexthop, .family = g->family, .protocol = NL_PROTO_GATEHOUSE};
+
+	for (uint8_t i = 0; i < g->policy.n; i++)
+		if (is_chosen(g, i))
+			single.ifindex = tunnels[g->members[i].tunnel]->ifindex;
+	return model_put_nexthop(out, &single);
+}
+
+/* Of ecmp: a group, and its members, also those that do not carry now, to be ready when they do. */
+static int put_multiple(const struct group *g, struct held *const *tunnels, struct nl_state *out)
+{
+	struct nl_nexthop group = {.id = g->nexthop, .protocol = NL_PROTO_GATEHOUSE};
+	int r = 0;
+
+	for (uint8_t i = 0; r >= 0 && i < g->policy.n; i++) {
+		const struct group_member *m = &g->members[i];
+		struct nl_nexthop member = {
+			.id = m->nexthop, .family = g->family, .protocol = NL_PROTO_GATEHOUSE};
+
+		if (!held_is_here(tunnels[m->tunnel]))
+			continue;
+		member.ifindex = tunnels[m->tunnel]->ifindex;
+		r = model_put_nexthop(out, &member);
+		if (is_chosen(g, i))
+			group.members[group.n_members++] =
+				(struct nl_member){.id = m->nexthop, .weight = m->weight};
+	}
+	return r < 0 ? r : model_put_nexthop(out, &group);
+}
+
+/* Where nobody carries there is no object: with it go its routes, and the guards answer. */
+static int put_nexthops(const struct group *g, struct held *const *tunnels, struct nl_state *out)
+{
+	if (g->choice.chosen == 0)
+		return 0;
+	return g->policy.policy == VPND_FAILOVER ? put_single(g, tunnels, out)
+						 : put_multiple(g, tunnels, out);
+}
+
+static void set_hops(const struct group *g, struct held *const *tunnels, struct nl_route *r)
+{
+	for (uint8_t i = 0; i < g->policy.n; i++)
+		if (is_chosen(g, i))
+			r->hops[r->n_hops++] =
+				(struct nl_hop){.ifindex = tunnels[g->members[i].tunnel]->ifindex,
+					.weight = g->members[i].weight};
+	for (uint8_t i = 0; r->n_hops > 1 && g->family == ADDR_V6 && i < r->n_hops; i++)
+		r->hops[i].gateway = any_link_local;
+}
+
+/*
+ * What was measured of the paths by which the route leads. IPv6 heeds it in what it forwards only
+ * if it is locked; a router of IPv4 heeds it anyway.
+ */
+static void set_mtu(const struct group *g, struct held *const *tunnels, struct nl_route *r)
+{
+	for (uint8_t i = 0; i < g->policy.n; i++) {
+		uint32_t mtu =
+			is_chosen(g, i) ? held_mtu(tunnels[g->members[i].tunnel], &r->dst) : 0;
+
+		if (mtu != 0 && (r->mtu == 0 || mtu < r->mtu))
+			r->mtu = mtu;
+	}
+	if (r->mtu == 0 || g->family != ADDR_V6)
+		return;
+	r->mtu_locked = true;
+	if (r->mtu < IPV6_MTU_MIN)
+		r->mtu = IPV6_MTU_MIN;
+}
+
+static int put_route(const struct vpnd_route_conf *route, const struct group *g,
+	struct held *const *tunnels, struct desired_kernel kernel, struct nl_state *out)
+{
+	struct nl_route r = desired_route(route);
+
+	if (g->choice.chosen == 0)
+		return 0;
+	if (kernel.nexthops)
+		r.nexthop = g->nexthop;
+	else
+		set_hops(g, tunnels, &r);
+	set_mtu(g, tunnels, &r);
+	return model_put_route(out, &r);
+}
+
+int desired_build(const struct vpnd_conf *conf, struct held *const *tunnels,
+	const struct groups *groups, struct desired_kernel kernel, struct nl_state *out)
+{
+	int r = desired_build_guards(conf, kernel, out);
 
 	for (size_t i = 0; r >= 0 && i < conf->n_tunnels; i++)
-		if (is_here(tunnels[i]))
+		if (held_is_here(tunnels[i]))
 			r = put_tunnel(tunnels[i], out);
+	for (size_t i = 0; r >= 0 && kernel.nexthops && i < groups->n; i++)
+		r = put_nexthops(&groups->all[i], tunnels, out);
 	for (size_t i = 0; r >= 0 && i < conf->n_routes; i++)
-		r = put_route(&conf->routes[i], tunnels, out);
+		r = put_route(&conf->routes[i], groups_of(groups, i), tunnels, kernel, out);
 	return r < 0 ? r : 0;
 }

@@ -2,44 +2,43 @@
 /*
  * From the config, and what is known of its tunnels, to what the kernel should have. Pure.
  *
- * Behind the route of each prefix stands a guard: an unreachable route of the worst metric. Where
- * no tunnel carries the prefix, whether vpnd runs or not, packets to it are refused instead of
- * leaving in clear by the default route.
+ * Each prefix is guarded twice, so that where no tunnel carries it, whether vpnd runs or not,
+ * packets to it are refused instead of leaving in clear by the default route:
+ *
+ *   - behind its route stands an unreachable one of the worst metric;
+ *   - two rules stand before that of the main table (for routes of that table). The first looks
+ *     for a route there that is at least as narrow as the prefix, the second refuses.
+ *
+ * Who flushes routes leaves the rules, who flushes rules leaves the routes: no single command of
+ * another program opens a way before it is repaired.
  */
 #ifndef VPND_MONITOR_DESIRED_H
 #define VPND_MONITOR_DESIRED_H
 
 #include "netlink/model.h"
-#include "vpnd/monitor/held.h"
+#include "vpnd/monitor/groups.h"
 
 #define DESIRED_METRIC 50               /* of routes into tunnels */
 #define DESIRED_GUARD_METRIC UINT32_MAX /* of guards: any other route wins */
 
-/* Which tunnels carry a route; indexes into its `via`. */
-struct desired_choice {
-	size_t n;                       /* hops: 1 for failover, as many as are up for ecmp */
-	uint8_t via[VPND_CONF_VIA_MAX]; /* the hops, best first */
-	int backup; /* who takes over if the first is lost, up ones first; -1: nobody */
+/* What this kernel can do, as `observed` (netlink/observe.h) found. */
+struct desired_kernel {
+	bool nexthops; /* without, each route has its own hops */
+	bool rules;    /* without, there are only the guard routes */
 };
 
 /*
- * Choose. `tunnels` are those of the config, in its order; NULL for one that is not there. Where
- * none is up the choice is the one that it would be if all were: packets wait for its handshake,
- * and cannot leak.
+ * Put into `out` all that should be: guards and rules, and for each tunnel with a device here its
+ * link and addresses, and the routes by what `groups` chose last. Returns 0 or -ENOMEM.
  */
-struct desired_choice desired_choose(
-	const struct vpnd_route_conf *route, struct held *const *tunnels);
-
-/*
- * Put into `out` all that should be: guards, and for each tunnel with a device here its link,
- * addresses and routes. Returns 0 or -ENOMEM.
- */
-int desired_build(const struct vpnd_conf *conf, struct held *const *tunnels, struct nl_state *out);
+int desired_build(const struct vpnd_conf *conf, struct held *const *tunnels,
+	const struct groups *groups, struct desired_kernel kernel, struct nl_state *out);
 
 /* Put into `out` what stands without tunnels: the guards alone. Returns 0 or -ENOMEM. */
-int desired_build_guards(const struct vpnd_conf *conf, struct nl_state *out);
+int desired_build_guards(
+	const struct vpnd_conf *conf, struct desired_kernel kernel, struct nl_state *out);
 
-/* The route of a prefix, as desired_build has it, but for its hops. */
+/* The route of a prefix, as desired_build has it, but for where it leads. */
 struct nl_route desired_route(const struct vpnd_route_conf *route);
 
 #endif

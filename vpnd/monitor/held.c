@@ -120,6 +120,7 @@ static void inherit_peers(const struct held *old, struct held *h)
 			continue;
 		host = old->conf->peers[j].endpoint.host;
 		h->peers[i].down = old->peers[j].down;
+		h->peers[i].pmtu = old->peers[j].pmtu;
 		if (peer->endpoint.host && peer->endpoint.address.addr.family == ADDR_NONE &&
 			host && strcmp(host, peer->endpoint.host) == 0) {
 			h->peers[i].endpoint = old->peers[j].endpoint;
@@ -233,7 +234,12 @@ int held_find_peer(const struct held *h, const uint8_t public_key[static KEY_LEN
 	return -1;
 }
 
-static bool peer_covers(const struct vpnd_peer_conf *peer, const struct prefix *prefix)
+bool held_is_here(const struct held *h)
+{
+	return h && h->ifindex != 0 && !h->away;
+}
+
+bool held_peer_covers(const struct vpnd_peer_conf *peer, const struct prefix *prefix)
 {
 	for (size_t i = 0; i < peer->n_allowed_ips; i++)
 		if (prefix_covers(&peer->allowed_ips[i], prefix) ||
@@ -248,11 +254,24 @@ bool held_carries(const struct held *h, const struct prefix *prefix)
 
 	for (size_t i = 0; i < h->conf->n_peers; i++) {
 		any_up |= !h->peers[i].down;
-		if (!peer_covers(&h->conf->peers[i], prefix))
+		if (!held_peer_covers(&h->conf->peers[i], prefix))
 			continue;
 		if (!h->peers[i].down)
 			return true;
 		covered = true;
 	}
 	return !covered && any_up;
+}
+
+uint32_t held_mtu(const struct held *h, const struct prefix *prefix)
+{
+	uint32_t least = h->mtu;
+
+	for (size_t i = 0; i < h->conf->n_peers; i++) {
+		uint32_t pmtu = h->peers[i].pmtu;
+
+		if (pmtu != 0 && pmtu < least && held_peer_covers(&h->conf->peers[i], prefix))
+			least = pmtu;
+	}
+	return least < h->mtu ? least : 0;
 }

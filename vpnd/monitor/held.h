@@ -23,6 +23,7 @@
 struct held_peer {
 	struct endpoint endpoint; /* as configured or resolved last; ADDR_NONE: not yet */
 	bool down;                /* the engine says so; unknown counts as up */
+	uint32_t pmtu;            /* bytes, as the engine measured it last; 0: not measured */
 };
 
 struct held {
@@ -78,6 +79,18 @@ void held_take_udp(struct held *h, const struct udpsock *udp);
 
 /* Index of a peer of the config by its public key; -1 if there is none. */
 int held_find_peer(const struct held *h, const uint8_t public_key[static KEY_LEN]);
+
+/* True if there is a device, in this network namespace. `h` may be NULL. */
+bool held_is_here(const struct held *h);
+
+/* True if `peer` has an address of `prefix` in its allowed_ips. */
+bool held_peer_covers(const struct vpnd_peer_conf *peer, const struct prefix *prefix);
+
+/*
+ * Smallest path MTU, in bytes, that was measured of the peers that carry `prefix`, if it is below
+ * the link's; else 0.
+ */
+uint32_t held_mtu(const struct held *h, const struct prefix *prefix);
 
 /*
  * True unless all that could carry `prefix` is down: the peers that have it in allowed_ips, or any

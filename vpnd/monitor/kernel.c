@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "netlink/way.h"
 #include "vpnd/monitor/desired.h"
@@ -109,6 +110,9 @@ static int keep_all(const struct nl_state *state, struct nl_state *wanted)
 	for (size_t i = 0; r >= 0 && i < state->n_rules; i++)
 		if (state->rules[i].protocol == NL_PROTO_GATEHOUSE)
 			r = model_put_rule(wanted, &state->rules[i]);
+	for (size_t i = 0; r >= 0 && i < state->n_nexthops; i++)
+		if (state->nexthops[i].protocol == NL_PROTO_GATEHOUSE)
+			r = model_put_nexthop(wanted, &state->nexthops[i]);
 	for (size_t i = 0; r >= 0 && i < state->n_addrs; i++)
 		if (state->addrs[i].protocol == NL_PROTO_GATEHOUSE)
 			r = model_put_addr(wanted, &state->addrs[i]);
@@ -121,27 +125,31 @@ static int keep_all(const struct nl_state *state, struct nl_state *wanted)
  */
 static int want(void *arg, const struct nl_state *state, struct nl_state *wanted)
 {
+	const struct desired_kernel kernel = {state->has_nexthops, state->has_rules};
 	const struct monitor *m = arg;
+	mono_t next;
 	int r;
 
 	if (!m->tunnels[0]) {
 		r = keep_all(state, wanted);
-		return r < 0 ? r : desired_build_guards(m->conf, wanted);
+		return r < 0 ? r : desired_build_guards(m->conf, kernel, wanted);
 	}
 	if (m->phase == STOPPING)
-		return desired_build_guards(m->conf, wanted);
-	return desired_build(m->conf, m->tunnels, wanted);
+		return desired_build_guards(m->conf, kernel, wanted);
+	next = groups_update(m->groups, m->tunnels, clock_mono());
+	reconcile_at(m->reconcile, next);
+	return desired_build(m->conf, m->tunnels, m->groups, kernel, wanted);
 }
 
 static bool in_our_place(void *arg, const struct nl_route *route)
 {
 	const struct monitor *m = arg;
 
-	if (!m->conf || route->table != NL_TABLE_MAIN ||
-		(route->metric != DESIRED_METRIC && route->metric != DESIRED_GUARD_METRIC))
+	if (!m->conf || (route->metric != DESIRED_METRIC && route->metric != DESIRED_GUARD_METRIC))
 		return false;
 	for (size_t i = 0; i < m->conf->n_routes; i++)
-		if (prefix_equal(&m->conf->routes[i].prefix, &route->dst))
+		if (m->conf->routes[i].table == route->table &&
+			prefix_equal(&m->conf->routes[i].prefix, &route->dst))
 			return true;
 	return false;
 }
@@ -149,34 +157,78 @@ static bool in_our_place(void *arg, const struct nl_route *route)
 /* --- routes, for status and log ------------------------------------------------------------------
  */
 
-static struct privsep_route describe(
-	const struct monitor *m, const struct vpnd_route_conf *route, const struct nl_state *state)
+static uint32_t slot_of(const struct monitor *m, const struct group *g, size_t member)
 {
-	struct desired_choice c = desired_choose(route, m->tunnels);
-	struct nl_route key = desired_route(route);
-	struct privsep_route out = {
-		.type = PRIVSEP_ROUTE, .prefix = route->prefix, .backup_slot = PRIVSEP_TUNNELS};
+	return m->tunnels[g->members[member].tunnel]->slot;
+}
 
-	out.slot = m->tunnels[route->via_tunnel[c.n > 0 ? c.via[0] : 0]]->slot;
-	if (c.backup >= 0)
-		out.backup_slot = m->tunnels[route->via_tunnel[c.backup]]->slot;
-	out.installed = c.n > 0 && model_find_route(state, &key) != NULL;
+static struct privsep_route describe(
+	const struct monitor *m, size_t i, const struct nl_state *state)
+{
+	const struct vpnd_route_conf *route = &m->conf->routes[i];
+	const struct group *g = groups_of(m->groups, i);
+	int backup = choice_backup(&g->choice, &g->policy, groups_here(g, m->tunnels));
+	struct nl_route key = desired_route(route);
+	struct privsep_route out = {.type = PRIVSEP_ROUTE,
+		.prefix = route->prefix,
+		.slot = PRIVSEP_TUNNELS,
+		.backup_slot = backup < 0 ? PRIVSEP_TUNNELS : slot_of(m, g, (size_t)backup)};
+
+	for (uint8_t via = 0; via < g->policy.n; via++) {
+		if (!(g->choice.chosen & 1U << via))
+			continue;
+		if (out.slot == PRIVSEP_TUNNELS)
+			out.slot = slot_of(m, g, via);
+		else
+			out.more[out.n_more++] = slot_of(m, g, via);
+	}
+	if (out.slot == PRIVSEP_TUNNELS)
+		out.slot = slot_of(m, g, 0); /* the first to wait for */
+	else
+		out.installed = model_find_route(state, &key) != NULL;
 	return out;
 }
+
+#define NAMES_SIZE ((size_t)VPND_CONF_VIA_MAX * (IFNAMSIZ + 2))
 
 static const char *name_of(const struct monitor *m, uint32_t slot)
 {
 	return slot < PRIVSEP_TUNNELS && m->slots[slot] ? m->slots[slot]->name : "another tunnel";
 }
 
+/* "city-a" or "city-a, city-b": who carries it now. */
+static char *name_all(
+	const struct monitor *m, const struct privsep_route *route, char *out, size_t len)
+{
+	int n = snprintf(out, len, "%s", name_of(m, route->slot));
+
+	for (size_t i = 0; i < route->n_more && n >= 0 && (size_t)n < len; i++)
+		n += snprintf(out + n, len - (size_t)n, ", %s", name_of(m, route->more[i]));
+	return out;
+}
+
+static bool same_way(const struct privsep_route *a, const struct privsep_route *b)
+{
+	return a->slot == b->slot && a->installed == b->installed && a->n_more == b->n_more &&
+	       memcmp(a->more, b->more, sizeof(a->more)) == 0;
+}
+
 static void log_move(
 	const struct monitor *m, const struct privsep_route *from, const struct privsep_route *to)
 {
-	char text[PREFIX_STRLEN];
+	char prefix[PREFIX_STRLEN], old[NAMES_SIZE], new[NAMES_SIZE];
 
-	if (from->slot != to->slot)
-		log_notice("%s goes by %s now, no longer by %s", prefix_format(&to->prefix, text),
-			name_of(m, to->slot), name_of(m, from->slot));
+	if (same_way(from, to))
+		return;
+	prefix_format(&to->prefix, prefix);
+	name_all(m, from, old, sizeof(old));
+	name_all(m, to, new, sizeof(new));
+	if (!to->installed)
+		log_notice("%s is unreachable now, it went by %s", prefix, old);
+	else if (!from->installed)
+		log_notice("%s goes by %s now", prefix, new);
+	else
+		log_notice("%s goes by %s now, no longer by %s", prefix, new, old);
 }
 
 static bool same_prefixes(const struct monitor *m)
@@ -215,11 +267,10 @@ static void settled(void *arg, const struct nl_state *state)
 	if (!m->conf || m->phase == STOPPING || !m->tunnels[0] || !renew_routes(m))
 		return;
 	for (size_t i = 0; i < m->n_routes; i++) {
-		struct privsep_route now = describe(m, &m->conf->routes[i], state);
+		struct privsep_route now = describe(m, i, state);
 		struct privsep_route *last = &m->routes[i];
 
-		if (last->type != 0 && last->slot == now.slot &&
-			last->backup_slot == now.backup_slot && last->installed == now.installed)
+		if (last->type != 0 && same_way(last, &now) && last->backup_slot == now.backup_slot)
 			continue;
 		if (last->type != 0)
 			log_move(m, last, &now);

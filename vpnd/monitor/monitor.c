@@ -56,7 +56,8 @@ static int load_config(struct monitor *m)
 	else
 		r = vpnd_conf_hash(m->conf, m->hash);
 	conf_errors_done(&errors);
-	return r;
+	m->groups = r == 0 ? groups_new(m->conf, NULL) : NULL;
+	return r == 0 && !m->groups ? -ENOMEM : r;
 }
 
 /* So that a wrong key file stops vpnd before it has changed anything. */
@@ -439,6 +440,7 @@ static void end(struct monitor *m)
 		labels_save(m->labels);
 	labels_free(m->labels);
 	cleanup_close(&m->control_fd);
+	groups_free(m->groups);
 	vpnd_conf_free(m->conf);
 	sd_event_source_disable_unref(m->stop_timer);
 	sd_event_source_disable_unref(m->file_watch);

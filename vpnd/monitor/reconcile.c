@@ -30,7 +30,7 @@ enum {
 };
 
 struct reconcile {
-	sd_event_source *timer;
+	sd_event_source *timer, *wake;
 	struct observe *observe;
 	struct apply *apply;
 	const struct reconcile_upcalls *upcalls;
@@ -167,6 +167,14 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
+static int on_wake(sd_event_source *source, uint64_t usec, void *arg)
+{
+	(void)source;
+	(void)usec;
+	reconcile_now(arg);
+	return 0;
+}
+
 /* From within the observer, where nothing may be applied yet. */
 static void on_changed(struct observe *o, void *arg)
 {
@@ -202,6 +210,11 @@ static int start(struct reconcile *r, sd_event *event)
 	if (e >= 0)
 		e = sd_event_source_set_enabled(r->timer, SD_EVENT_OFF);
 	if (e >= 0)
+		e = sd_event_add_time_relative(
+			event, &r->wake, CLOCK_MONOTONIC, 0, 1 * US_PER_MS, on_wake, r);
+	if (e >= 0)
+		e = sd_event_source_set_enabled(r->wake, SD_EVENT_OFF);
+	if (e >= 0)
 		e = apply_new(&r->apply);
 	if (e >= 0)
 		e = observe_new(&config, &r->observe);
@@ -235,6 +248,7 @@ void reconcile_free(struct reconcile *r)
 	observe_free(r->observe);
 	apply_free(r->apply);
 	sd_event_source_disable_unref(r->timer);
+	sd_event_source_disable_unref(r->wake);
 	free(r->problems);
 	free(r);
 }
@@ -249,6 +263,17 @@ void reconcile_soon(struct reconcile *r)
 {
 	r->planned = true;
 	arm(r, 0);
+}
+
+void reconcile_at(struct reconcile *r, mono_t when)
+{
+	mono_t now = clock_mono();
+
+	sd_event_source_set_enabled(r->wake, SD_EVENT_OFF);
+	if (!mono_before(when, MONO_NEVER))
+		return;
+	sd_event_source_set_time_relative(r->wake, mono_elapsed_us(now, when));
+	sd_event_source_set_enabled(r->wake, SD_EVENT_ONESHOT);
 }
 
 void reconcile_later(struct reconcile *r)

@@ -6,6 +6,7 @@
 #ifndef VPND_MONITOR_RECONCILE_H
 #define VPND_MONITOR_RECONCILE_H
 
+#include "base/mono.h"
 #include "netlink/model.h"
 
 typedef struct sd_event sd_event;
@@ -43,6 +44,12 @@ int reconcile_now(struct reconcile *r);
 
 /* The same, from the event loop, as soon as it comes round. */
 void reconcile_soon(struct reconcile *r);
+
+/*
+ * What is wanted may be another thing then, although nothing changes: bring the kernel there as
+ * soon as it comes to that. Replaces what was asked before; MONO_NEVER: not at all.
+ */
+void reconcile_at(struct reconcile *r, mono_t when);
 
 /* Another pass in a second: something that is none of ours to repair here is not as it should be.
  */

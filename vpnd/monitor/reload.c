@@ -24,6 +24,7 @@
 
 struct reload {
 	struct vpnd_conf *conf;
+	struct groups *groups;
 	char hash[VPND_CONF_HASH_STRLEN];
 	/* by slot; all NULL for a tunnel that goes */
 	const struct vpnd_tunnel_conf *same[PRIVSEP_TUNNELS]; /* stays as it is: its new config */
@@ -60,6 +61,7 @@ static void discard(struct monitor *m)
 			uapisock_unlink(rl->next[i]->name, &rl->next[i]->uapi);
 		held_free(rl->next[i]);
 	}
+	groups_free(rl->groups);
 	vpnd_conf_free(rl->conf);
 	free(rl);
 }
@@ -81,6 +83,8 @@ static int load(struct monitor *m, struct reload *rl)
 
 	if (r == 0) {
 		r = vpnd_conf_hash(rl->conf, rl->hash);
+		rl->groups = r == 0 ? groups_new(rl->conf, m->groups) : NULL;
+		r = r == 0 && !rl->groups ? -ENOMEM : r;
 		snprintf(rl->reason, sizeof(rl->reason), "out of memory");
 	} else {
 		conf_errors_text(&errors, rl->reason, sizeof(rl->reason));
@@ -234,6 +238,8 @@ static void commit(struct monitor *m)
 	m->reload = NULL;
 	switch_tunnels(m, rl, gone);
 	m->conf = rl->conf;
+	groups_free(m->groups);
+	m->groups = rl->groups;
 	memcpy(m->hash, rl->hash, sizeof(m->hash));
 	monitor_order_tunnels(m);
 	switch_speed(m);

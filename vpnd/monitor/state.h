@@ -16,6 +16,7 @@
 
 #include "base/mono.h"
 #include "vpnd/conf.h"
+#include "vpnd/monitor/groups.h"
 #include "vpnd/monitor/held.h"
 #include "vpnd/monitor/monitor.h"
 #include "vpnd/privsep.h"
@@ -53,6 +54,7 @@ struct monitor {
 	sd_event_source *engine_timer; /* until the next start, or for one that is not ready */
 
 	struct labels *labels; /* of our initiations */
+	struct groups *groups; /* of the routes; NULL without config */
 	struct reconcile *reconcile;
 	struct way *way;
 	struct privsep_route *routes; /* as told last, one for each route of the config */

@@ -118,7 +118,7 @@ static void via_is_resolved_to_tunnels(void **state)
 	struct vpnd_conf *conf = load(GOLDEN "good.conf");
 
 	(void)state;
-	assert_int_equal(conf->n_routes, 3);
+	assert_int_equal(conf->n_routes, 4);
 	assert_int_equal(conf->routes[0].policy, VPND_ECMP);
 	assert_int_equal(conf->routes[0].via_tunnel[0], 0);
 	assert_int_equal(conf->routes[0].via_tunnel[1], 1);

@@ -26,19 +26,24 @@
 	"{ name = \"city-c\"; private_key_file = \"/k\"; } );"                                    \
 	"routes = ("                                                                              \
 	"{ prefix = \"10.241.0.0/16\"; via = [ \"city-a\", \"city-b\" ]; },"                      \
-	"{ prefix = \"10.242.0.0/16\"; via = [ \"city-b\", \"city-a\" ]; policy = \"ecmp\"; },"   \
-	"{ prefix = \"2001:db8:7::/48\"; via = [ \"city-c\", \"city-b\" ]; policy = \"ecmp\"; } " \
-	");"
+	"{ prefix = \"10.242.0.0/16\"; via = [ \"city-b\", \"city-a\" ]; policy = \"ecmp\";"      \
+	"  weights = [ 3, 1 ]; },"                                                                \
+	"{ prefix = \"2001:db8:7::/48\"; via = [ \"city-c\", \"city-b\" ]; policy = \"ecmp\"; }," \
+	"{ prefix = \"10.241.7.0/24\"; via = [ \"city-a\", \"city-b\" ]; } );"                    \
+	"rules = ( { priority = 90; from = \"10.40.15.0/24\"; fwmark = 7; table = 100; } );"
 
 enum { A_IFINDEX = 11, B_IFINDEX, C_IFINDEX };
-enum { ROUTE_241, ROUTE_242, ROUTE_V6 };
+enum { ROUTE_241, ROUTE_242, ROUTE_V6, ROUTE_SAME };
 
 struct fixture {
 	struct vpnd_conf *conf;
 	struct held held[3];
 	struct held_peer peers[3][2];
 	struct held *tunnels[3];
+	struct groups *groups;
+	struct desired_kernel kernel;
 	struct nl_state *state;
+	mono_t now;
 };
 
 static int set_up(void **state)
@@ -58,6 +63,10 @@ static int set_up(void **state)
 			.peers = f->peers[i]};
 		f->tunnels[i] = &f->held[i];
 	}
+	f->groups = groups_new(f->conf, NULL);
+	assert_non_null(f->groups);
+	f->now = (mono_t){1000 * US_PER_S};
+	f->kernel = (struct desired_kernel){.nexthops = true, .rules = true};
 	f->state = model_new();
 	*state = f;
 	return 0;
@@ -68,32 +77,69 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 
 	model_free(f->state);
+	groups_free(f->groups);
 	vpnd_conf_free(f->conf);
 	free(f);
 	return 0;
 }
 
-static struct nl_route route_with(const struct fixture *f, size_t i, uint32_t metric)
+/* What is wanted by what is known of the tunnels now. */
+static void build(struct fixture *f)
+{
+	model_free(f->state);
+	f->state = model_new();
+	groups_update(f->groups, f->tunnels, f->now);
+	assert_int_equal(desired_build(f->conf, f->tunnels, f->groups, f->kernel, f->state), 0);
+}
+
+static struct nl_route route_with(struct fixture *f, size_t i, uint32_t metric)
 {
 	struct nl_route key = desired_route(&f->conf->routes[i]);
 	const struct nl_route *found;
 
 	key.metric = metric;
-	assert_int_equal(desired_build(f->conf, f->tunnels, f->state), 0);
+	build(f);
 	found = model_find_route(f->state, &key);
 	return found ? *found : (struct nl_route){0};
 }
 
-/* The interfaces that route `i` leaves by: "11 12". */
-static const char *hops(const struct fixture *f, size_t i, char out[static 64])
+/*
+ * The interfaces that route `i` leaves by, "11 12", with weights other than 1 as "11*3", whether by
+ * a next hop object or by hops of its own: both must lead the same way.
+ */
+static const char *hops(struct fixture *f, size_t i, char out[static 64])
 {
 	struct nl_route r = route_with(f, i, DESIRED_METRIC);
-	size_t len = 0;
+	const struct nl_nexthop *group = model_find_nexthop(f->state, r.nexthop);
+	size_t len = 0, n = group ? group->n_members : 0;
+	struct nl_hop found[NL_HOPS_MAX] = {0};
 
+	if (group && n == 0) {
+		n = 1;
+		found[group->ifindex - A_IFINDEX] = (struct nl_hop){group->ifindex, .weight = 1};
+	}
+	for (size_t h = 0; group && h < group->n_members; h++) {
+		const struct nl_nexthop *m = model_find_nexthop(f->state, group->members[h].id);
+
+		assert_non_null(m);
+		found[m->ifindex - A_IFINDEX] =
+			(struct nl_hop){.ifindex = m->ifindex, .weight = group->members[h].weight};
+	}
 	out[0] = '\0';
-	for (size_t h = 0; h < r.n_hops; h++)
-		len += (size_t)snprintf(
-			out + len, 64 - len, "%s%u", h ? " " : "", r.hops[h].ifindex);
+	for (size_t h = 0; h < 3; h++) {
+		if (found[h].ifindex)
+			len += (size_t)snprintf(
+				out + len, 64 - len, "%s%u", len ? " " : "", found[h].ifindex);
+		if (found[h].weight > 1)
+			len += (size_t)snprintf(out + len, 64 - len, "*%u", found[h].weight);
+	}
+	f->kernel.nexthops = false;
+	r = route_with(f, i, DESIRED_METRIC);
+	f->kernel.nexthops = true;
+	assert_int_equal(r.nexthop, 0);
+	assert_int_equal(r.n_hops, n);
+	for (size_t h = 0; h < n; h++)
+		assert_int_equal(found[r.hops[h].ifindex - A_IFINDEX].weight, r.hops[h].weight);
 	return out;
 }
 
@@ -110,8 +156,6 @@ static void every_prefix_has_a_guard_whatever_its_tunnels(void **state)
 			assert_int_equal(guard.n_hops, 0);
 		}
 		memset(f->tunnels, 0, sizeof(f->tunnels));
-		model_free(f->state);
-		f->state = model_new();
 	}
 }
 
@@ -119,11 +163,47 @@ static void guards_alone_are_nothing_else(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(desired_build_guards(f->conf, f->state), 0);
-	assert_int_equal(f->state->n_routes, 3);
-	assert_int_equal(f->state->n_addrs + f->state->n_links + f->state->n_rules, 0);
-	for (size_t i = 0; i < 3; i++)
+	assert_int_equal(desired_build_guards(f->conf, f->kernel, f->state), 0);
+	assert_int_equal(f->state->n_routes, 4);
+	assert_int_equal(f->state->n_addrs + f->state->n_links + f->state->n_nexthops, 0);
+	for (size_t i = 0; i < 4; i++)
 		assert_int_equal(f->state->routes[i].type, NL_ROUTE_UNREACHABLE);
+}
+
+/* A rule that finds ways at least as narrow, and after it one that refuses. */
+static void every_prefix_has_rules_that_need_no_route(void **state)
+{
+	struct fixture *f = *state;
+	size_t refusing = 0;
+
+	assert_int_equal(desired_build_guards(f->conf, f->kernel, f->state), 0);
+	assert_int_equal(f->state->n_rules, 8 + 1); /* the last is the config's own */
+	for (size_t i = 0; i < f->state->n_rules; i++) {
+		const struct nl_rule *r = &f->state->rules[i];
+
+		assert_int_equal(r->protocol, NL_PROTO_GATEHOUSE);
+		if (r->priority == 7100)
+			assert_int_equal(r->suppress_prefixlength, r->dst.len - 1);
+		if (r->priority == 7101)
+			refusing += r->unreachable;
+	}
+	assert_int_equal(refusing, 4);
+	f->kernel.rules = false;
+	build(f);
+	assert_int_equal(f->state->n_rules, 0);
+}
+
+static void rules_of_the_config_stay_as_long_as_the_guards_they_lead_to(void **state)
+{
+	struct fixture *f = *state;
+	const struct nl_rule *own;
+
+	assert_int_equal(desired_build_guards(f->conf, f->kernel, f->state), 0);
+	own = &f->state->rules[0]; /* IPv4 comes first, and by its priority */
+	assert_int_equal(own->priority, 90);
+	assert_int_equal(own->table, 100);
+	assert_int_equal(own->src.len, 24);
+	assert_int_equal(own->fwmask, UINT32_MAX);
 }
 
 static void links_are_up_with_mtu_and_addresses(void **state)
@@ -131,7 +211,7 @@ static void links_are_up_with_mtu_and_addresses(void **state)
 	struct fixture *f = *state;
 	const struct nl_link *link;
 
-	assert_int_equal(desired_build(f->conf, f->tunnels, f->state), 0);
+	build(f);
 	link = model_link_by_index(f->state, A_IFINDEX);
 	assert_non_null(link);
 	assert_true(link->up);
@@ -146,28 +226,30 @@ static void links_are_up_with_mtu_and_addresses(void **state)
 static void failover_goes_by_the_first_that_is_up(void **state)
 {
 	struct fixture *f = *state;
-	struct desired_choice c;
 	char text[64];
 
 	assert_string_equal(hops(f, ROUTE_241, text), "11");
 	f->peers[0][0].down = true;
 	assert_string_equal(hops(f, ROUTE_241, text), "12");
-	c = desired_choose(&f->conf->routes[ROUTE_241], f->tunnels);
-	assert_int_equal(c.backup, 0);
 	f->peers[0][0].down = false;
+	assert_string_equal(hops(f, ROUTE_241, text), "12"); /* it has to stay for a while */
+	f->now.us += 5 * US_PER_S;
 	assert_string_equal(hops(f, ROUTE_241, text), "11");
-	c = desired_choose(&f->conf->routes[ROUTE_241], f->tunnels);
-	assert_int_equal(c.backup, 1);
 }
 
-static void failover_stays_where_it_began_when_all_are_down(void **state)
+/* Then the guards answer at once, instead of a tunnel that drops. */
+static void nothing_leads_into_tunnels_that_are_all_down(void **state)
 {
 	struct fixture *f = *state;
 	char text[64];
 
 	f->peers[0][0].down = true;
 	f->peers[1][0].down = true;
-	assert_string_equal(hops(f, ROUTE_241, text), "11");
+	assert_string_equal(hops(f, ROUTE_241, text), "");
+	assert_int_equal(route_with(f, ROUTE_241, UINT32_MAX).type, NL_ROUTE_UNREACHABLE);
+	assert_null(model_find_nexthop(f->state, groups_of(f->groups, ROUTE_241)->nexthop));
+	f->peers[1][0].down = false;
+	assert_string_equal(hops(f, ROUTE_241, text), "12");
 }
 
 static void only_the_peer_that_has_the_prefix_counts(void **state)
@@ -185,18 +267,54 @@ static void ecmp_goes_by_all_that_are_up(void **state)
 	struct fixture *f = *state;
 	char text[64];
 
-	assert_string_equal(hops(f, ROUTE_242, text), "11 12");
+	assert_string_equal(hops(f, ROUTE_242, text), "11 12*3");
 	f->peers[0][1].down = true;
 	assert_string_equal(hops(f, ROUTE_242, text), "12");
-	f->peers[1][0].down = true;
-	assert_string_equal(hops(f, ROUTE_242, text), "11 12");
+	f->peers[0][1].down = false;
+	f->now.us += 1 * US_PER_S;
+	build(f);
+	f->now.us += 5 * US_PER_S;
+	assert_string_equal(hops(f, ROUTE_242, text), "11 12*3");
+}
+
+static void routes_that_always_go_the_same_way_share_a_next_hop(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t first = route_with(f, ROUTE_241, DESIRED_METRIC).nexthop;
+
+	assert_in_range(first, NL_NEXTHOP_FIRST, NL_NEXTHOP_LAST);
+	assert_int_equal(route_with(f, ROUTE_SAME, DESIRED_METRIC).nexthop, first);
+	assert_int_not_equal(route_with(f, ROUTE_242, DESIRED_METRIC).nexthop, first);
+	/* The failover; two groups, of two tunnels in one family each. */
+	assert_int_equal(f->state->n_nexthops, 1 + 2 + 4);
+}
+
+static void a_measured_path_sets_the_mtu_of_the_routes_into_it(void **state)
+{
+	struct fixture *f = *state;
+
+	f->held[0].mtu = 1400;
+	f->held[1].mtu = f->held[2].mtu = 1420;
+	assert_int_equal(route_with(f, ROUTE_241, DESIRED_METRIC).mtu, 0);
+	f->peers[0][1].pmtu = 1300; /* of another prefix */
+	f->peers[1][0].pmtu = 1200; /* of a tunnel that does not carry it */
+	assert_int_equal(route_with(f, ROUTE_241, DESIRED_METRIC).mtu, 0);
+	f->peers[0][0].pmtu = 1380;
+	assert_int_equal(route_with(f, ROUTE_241, DESIRED_METRIC).mtu, 1380);
+	assert_false(route_with(f, ROUTE_241, DESIRED_METRIC).mtu_locked);
+	assert_int_equal(route_with(f, ROUTE_242, DESIRED_METRIC).mtu, 1200); /* the least */
+	assert_int_equal(route_with(f, ROUTE_V6, DESIRED_METRIC).mtu, 1280);
+	assert_true(route_with(f, ROUTE_V6, DESIRED_METRIC).mtu_locked);
+	assert_int_equal(route_with(f, ROUTE_241, UINT32_MAX).mtu, 0); /* the guard */
 }
 
 static void ipv6_multipath_has_gateways_and_a_single_hop_none(void **state)
 {
 	struct fixture *f = *state;
-	struct nl_route r = route_with(f, ROUTE_V6, DESIRED_METRIC);
+	struct nl_route r;
 
+	f->kernel.nexthops = false;
+	r = route_with(f, ROUTE_V6, DESIRED_METRIC);
 	assert_int_equal(r.n_hops, 2);
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(r.hops[i].gateway.family, ADDR_V6);
@@ -217,8 +335,6 @@ static void a_device_that_is_gone_or_moved_gets_nothing(void **state)
 	assert_string_equal(hops(f, ROUTE_241, text), "12");
 	f->held[0].ifindex = A_IFINDEX;
 	f->held[0].away = true;
-	model_free(f->state);
-	f->state = model_new();
 	assert_string_equal(hops(f, ROUTE_241, text), "12");
 	assert_null(model_link_by_index(f->state, A_IFINDEX));
 	assert_int_equal(f->state->n_addrs, 0);
@@ -231,11 +347,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_prefix_has_a_guard_whatever_its_tunnels),
 		TEST(guards_alone_are_nothing_else),
+		TEST(every_prefix_has_rules_that_need_no_route),
+		TEST(rules_of_the_config_stay_as_long_as_the_guards_they_lead_to),
 		TEST(links_are_up_with_mtu_and_addresses),
 		TEST(failover_goes_by_the_first_that_is_up),
-		TEST(failover_stays_where_it_began_when_all_are_down),
+		TEST(nothing_leads_into_tunnels_that_are_all_down),
 		TEST(only_the_peer_that_has_the_prefix_counts),
 		TEST(ecmp_goes_by_all_that_are_up),
+		TEST(routes_that_always_go_the_same_way_share_a_next_hop),
+		TEST(a_measured_path_sets_the_mtu_of_the_routes_into_it),
 		TEST(ipv6_multipath_has_gateways_and_a_single_hop_none),
 		TEST(a_device_that_is_gone_or_moved_gets_nothing),
 	};
