@@ -53,26 +53,42 @@ static int take_dumped(struct nlmsghdr *h, void *arg)
 	return r == -ENOMEM ? r : 0;
 }
 
-enum { RULES = 4, NEXTHOPS = 6, QUESTIONS };
+/*
+ * What takes others along when it goes (a link its next hops and routes, a next hop its routes) is
+ * asked for before them: should it go while we ask, then it is in the state when its end is told,
+ * and that makes us ask again.
+ */
+enum question {
+	LINKS,
+	ADDRS,
+	NEXTHOPS,
+	ROUTES4,
+	ROUTES6,
+	RULES4,
+	RULES6,
+	QUESTIONS,
+};
 
 /* The questions of a dump, one by one; NULL when out of memory. */
-static struct nl_msg *question(unsigned int i, uint8_t protocol)
+static struct nl_msg *question(enum question i, uint8_t protocol)
 {
 	switch (i) {
-	case 0:
+	case LINKS:
 		return encode_dump_links();
-	case 1:
+	case ADDRS:
 		return encode_dump_addrs();
-	case 2:
-		return encode_dump_routes(AF_INET, protocol, 0);
-	case 3:
-		return encode_dump_routes(AF_INET6, protocol, 0);
-	case RULES:
-		return encode_dump_rules(AF_INET);
-	case 5:
-		return encode_dump_rules(AF_INET6);
 	case NEXTHOPS:
 		return encode_dump_nexthops();
+	case ROUTES4:
+		return encode_dump_routes(AF_INET, protocol, 0);
+	case ROUTES6:
+		return encode_dump_routes(AF_INET6, protocol, 0);
+	case RULES4:
+		return encode_dump_rules(AF_INET);
+	case RULES6:
+		return encode_dump_rules(AF_INET6);
+	case QUESTIONS:
+		break;
 	}
 	return NULL;
 }
@@ -83,7 +99,7 @@ static int dump_all(struct dump *d)
 	const uint8_t protocol = d->o->config.keep_route ? 0 : NL_PROTO_GATEHOUSE;
 	char text[REQUEST_TEXT_SIZE];
 
-	for (unsigned int i = 0; i < QUESTIONS; i++) {
+	for (enum question i = LINKS; i < QUESTIONS; i++) {
 		int r = request_run(d->o->request, question(i, protocol), take_dumped, d, text);
 
 		/* A kernel without IPv6, or without rules or next hops, has no such dump. */
@@ -91,7 +107,7 @@ static int dump_all(struct dump *d)
 			return r;
 		if (i == NEXTHOPS)
 			d->state->has_nexthops = r == 0;
-		if (i == RULES)
+		if (i == RULES4)
 			d->state->has_rules = r == 0;
 	}
 	return 0;

@@ -32,18 +32,18 @@ static int put_guard_route(const struct vpnd_route_conf *route, struct nl_state 
 	return model_put_route(out, &guard);
 }
 
-static int put_guard_rules(const struct vpnd_route_conf *route, struct nl_state *out)
+static int put_guard_rules(const struct prefix *prefix, struct nl_state *out)
 {
-	struct nl_rule look = {.family = route->prefix.addr.family,
+	struct nl_rule look = {.family = prefix->addr.family,
 		.priority = VPND_CONF_GUARD_PRIORITY,
 		.table = NL_TABLE_MAIN,
-		.dst = route->prefix,
-		.suppress_prefixlength = route->prefix.len - 1,
+		.dst = *prefix,
+		.suppress_prefixlength = prefix->len - 1,
 		.protocol = NL_PROTO_GATEHOUSE};
-	struct nl_rule refuse = {.family = route->prefix.addr.family,
+	struct nl_rule refuse = {.family = prefix->addr.family,
 		.priority = VPND_CONF_GUARD_PRIORITY + 1,
 		.unreachable = true,
-		.dst = route->prefix,
+		.dst = *prefix,
 		.suppress_prefixlength = NL_SUPPRESS_NONE,
 		.protocol = NL_PROTO_GATEHOUSE};
 	int r = model_put_rule(out, &look);
@@ -75,6 +75,24 @@ static int put_rules(const struct vpnd_rule_conf *rule, struct nl_state *out)
 	return r < 0 || family == ADDR_V4 ? r : put_rule(rule, ADDR_V6, out);
 }
 
+/*
+ * For the networks of our own addresses in tunnels: should one go, the answers that still come in
+ * through the tunnel would be forwarded.
+ */
+static int put_own_rules(const struct vpnd_tunnel_conf *tunnel, struct nl_state *out)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < tunnel->n_addresses; i++) {
+		struct prefix network = tunnel->addresses[i];
+
+		prefix_mask(&network);
+		if (network.len > 0)
+			r = put_guard_rules(&network, out);
+	}
+	return r;
+}
+
 int desired_build_guards(
 	const struct vpnd_conf *conf, struct desired_kernel kernel, struct nl_state *out)
 {
@@ -83,8 +101,10 @@ int desired_build_guards(
 	for (size_t i = 0; r >= 0 && i < conf->n_routes; i++) {
 		r = put_guard_route(&conf->routes[i], out);
 		if (r >= 0 && kernel.rules && conf->routes[i].table == NL_TABLE_MAIN)
-			r = put_guard_rules(&conf->routes[i], out);
+			r = put_guard_rules(&conf->routes[i].prefix, out);
 	}
+	for (size_t i = 0; r >= 0 && kernel.rules && i < conf->n_tunnels; i++)
+		r = put_own_rules(&conf->tunnels[i], out);
 	/* Which lead to the guards in the tables that they name. */
 	for (size_t i = 0; r >= 0 && kernel.rules && i < conf->n_rules; i++)
 		r = put_rules(&conf->rules[i], out);

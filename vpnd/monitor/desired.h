@@ -7,7 +7,8 @@
  *
  *   - behind its route stands an unreachable one of the worst metric;
  *   - two rules stand before that of the main table (for routes of that table). The first looks
- *     for a route there that is at least as narrow as the prefix, the second refuses.
+ *     for a route there that is at least as narrow as the prefix, the second refuses. They also
+ *     stand for the networks of our own addresses in the tunnels.
  *
  * Who flushes routes leaves the rules, who flushes rules leaves the routes: no single command of
  * another program opens a way before it is repaired.

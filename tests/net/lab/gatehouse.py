@@ -99,6 +99,12 @@ class Vpnd(Daemon):
         wait_until(lambda: not process.alive(engine), "it is dead", every=0.001)
         return engine
 
+    def reload(self):
+        """Have the config read again and see it in force."""
+        before = self.log().count("is in force")
+        os.kill(self.pid, signal.SIGHUP)
+        wait_until(lambda: self.log().count("is in force") > before, "the config is in force")
+
     def device(self, ifname):
         return Device(self.namespace, ifname)
 
