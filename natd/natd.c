@@ -23,6 +23,7 @@
 #include "base/sandbox.h"
 #include "natd/active.h"
 #include "natd/control.h"
+#include "natd/flow_watch.h"
 #include "natd/ruleset.h"
 #include "netlink/nft.h"
 #include "netlink/nft_watch.h"
@@ -199,6 +200,7 @@ int natd_reload(struct natd *natd, char *err, size_t errlen)
 		natd_repair(natd, "a reload that failed");
 		return r;
 	}
+	flow_watch_set_conf(natd->flows, next->conf);
 	active_free(natd->active);
 	natd->active = next;
 	install_guard(natd);
@@ -315,6 +317,8 @@ static int prepare(struct natd *natd)
 		r = observe_new(&watch_net, &natd->observe);
 	if (r >= 0)
 		r = observe_attach(natd->observe, natd->event, SD_EVENT_PRIORITY_NORMAL);
+	if (r >= 0)
+		r = flow_watch_new(natd->event, natd->active->conf, &natd->flows);
 	if (r < 0)
 		log_err("cannot set up: %s", strerror(-r));
 	return r < 0 ? r : 0;
@@ -370,6 +374,7 @@ static int start(struct natd *natd)
 static void stop(struct natd *natd)
 {
 	control_stop(natd);
+	flow_watch_free(natd->flows);
 	observe_free(natd->observe);
 	nft_watch_free(natd->watch);
 	nft_free(natd->guard);

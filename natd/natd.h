@@ -12,6 +12,7 @@
 
 struct active;
 struct control_server;
+struct flow_watch;
 struct nft;
 struct nft_watch;
 struct observe;
@@ -34,6 +35,7 @@ struct natd {
 	struct nft *guard; /* only for the guard, which lasts as long as this socket */
 	struct nft_watch *watch;
 	struct observe *observe;
+	struct flow_watch *flows;
 	struct control_server *control;
 	int lock_fd;
 	char socket_path[NATD_PATH_SIZE]; /* "" until it exists */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -28,4 +29,21 @@ void proc_read(struct proc *out)
 		.flows = read_number("/proc/sys/net/netfilter/nf_conntrack_count"),
 		.flows_max = read_number("/proc/sys/net/netfilter/nf_conntrack_max"),
 	};
+}
+
+bool proc_accounting(void)
+{
+	return read_number("/proc/sys/net/netfilter/nf_conntrack_acct") != 0;
+}
+
+uint32_t proc_flow_bytes(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/slabinfo", "re");
+	char line[256];
+	uint32_t size;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "nf_conntrack %*u %*u %u", &size) == 1)
+			return size;
+	return 0;
 }

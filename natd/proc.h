@@ -14,4 +14,11 @@ struct proc {
 /* Read them all. What cannot be read is false or 0. */
 void proc_read(struct proc *out);
 
+/* True if conntrack counts packets and bytes of each flow. */
+bool proc_accounting(void);
+
+/* Bytes of one entry in the kernel's table of flows, without its extensions; 0 if not to be read.
+ */
+uint32_t proc_flow_bytes(void);
+
 #endif

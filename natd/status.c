@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "natd/active.h"
 #include "natd/counters.h"
+#include "natd/flow_status.h"
 #include "natd/natd.h"
 #include "natd/ruleset.h"
 #include "netlink/model.h"
@@ -69,8 +70,9 @@ static json_t *json_counter(struct counter counter)
 		(json_int_t)counter.bytes);
 }
 
-static json_t *json_subnets(const struct natd_conf *conf, const struct counters *counters)
+static json_t *json_subnets(const struct natd *natd, const struct counters *counters)
 {
+	const struct natd_conf *conf = natd->active->conf;
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < conf->n_subnets; i++) {
@@ -81,12 +83,15 @@ static json_t *json_subnets(const struct natd_conf *conf, const struct counters 
 		struct counter in =
 			counters_get(counters, ruleset_counter_in(&subnet->prefix, name));
 
-		json_array_append_new(list,
-			json_pack("{s:s, s:o, s:I, s:I, s:o, s:o}", "prefix",
-				prefix_format(&subnet->prefix, text), "snat", json_snat(subnet),
-				"packets", (json_int_t)(out.packets + in.packets), "bytes",
-				(json_int_t)(out.bytes + in.bytes), "out", json_counter(out), "in",
-				json_counter(in)));
+		_cleanup_json_ json_t *figures = flow_status_subnet(natd->flows, i, out, in);
+		json_t *json = json_pack("{s:s, s:o, s:I, s:I, s:o, s:o}", "prefix",
+			prefix_format(&subnet->prefix, text), "snat", json_snat(subnet), "packets",
+			(json_int_t)(out.packets + in.packets), "bytes",
+			(json_int_t)(out.bytes + in.bytes), "out", json_counter(out), "in",
+			json_counter(in));
+
+		json_object_update(json, figures);
+		json_array_append_new(list, json);
 	}
 	return list;
 }
@@ -139,7 +144,7 @@ static json_t *json_state(const struct natd *natd, const struct counters *counte
 	return json_pack("{s:s, s:s?, s:s, s:o, s:o, s:o, s:o, s:I, s:I}", "state",
 		health_state_names[natd->health], "reason", *natd->reason ? natd->reason : NULL,
 		"ruleset", ruleset_words[natd->ruleset], "uplinks", json_uplinks(conf, net),
-		"subnets", json_subnets(conf, counters), "never_uplink", json_never_uplink(conf),
+		"subnets", json_subnets(natd, counters), "never_uplink", json_never_uplink(conf),
 		"drops", json_drops(counters), "flows", (json_int_t)proc.flows, "flows_max",
 		(json_int_t)proc.flows_max);
 }
@@ -147,7 +152,7 @@ static json_t *json_state(const struct natd *natd, const struct counters *counte
 json_t *status_json(struct natd *natd, char *err, size_t errlen)
 {
 	__attribute__((cleanup(counters_freep))) struct counters *counters = NULL;
-	_cleanup_json_ json_t *identity = NULL, *state = NULL;
+	_cleanup_json_ json_t *identity = NULL, *state = NULL, *flows = NULL;
 
 	natd_repair(natd, "an unknown process");
 	natd_judge(natd);
@@ -155,7 +160,9 @@ json_t *status_json(struct natd *natd, char *err, size_t errlen)
 		return NULL;
 	identity = json_identity(natd);
 	state = json_state(natd, counters);
-	if (!identity || !state || json_object_update(identity, state) < 0) {
+	flows = flow_status_json(natd->flows, natd->active->conf);
+	if (!identity || !state || !flows || json_object_update(identity, state) < 0 ||
+		json_object_update(identity, flows) < 0) {
 		snprintf(err, errlen, "out of memory, or a name that is no text");
 		return NULL;
 	}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "natd/flow_watch.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "natd/flows.h"
+
+#define OVERRUNS_LOGGED_PER_MINUTE 6
+
+struct flow_watch {
+	struct flows *flows;
+	struct conntrack_follow *follow;
+	struct conntrack_request *request;
+	uint64_t overruns; /* that were logged */
+	struct log_limit overrun_limit;
+};
+
+static void on_flow(enum conntrack_event event, const struct conntrack_flow *flow, void *arg)
+{
+	struct flow_watch *watch = arg;
+
+	flows_event(watch->flows, event, flow, clock_mono());
+}
+
+static void on_list_begins(void *arg)
+{
+	struct flow_watch *watch = arg;
+
+	flows_list_begins(watch->flows);
+}
+
+static void on_list_ended(void *arg)
+{
+	struct flow_watch *watch = arg;
+	const struct conntrack_follow_counters *counters = conntrack_follow_counters(watch->follow);
+
+	flows_list_ended(watch->flows, clock_mono());
+	if (counters->overruns == watch->overruns)
+		return;
+	watch->overruns = counters->overruns;
+	log_warn_limited(&watch->overrun_limit, clock_mono(),
+		"more flows began and ended than could be followed: %" PRIu64
+		" events lost so far; looked at all flows again",
+		counters->lost);
+}
+
+int flow_watch_new(sd_event *event, const struct natd_conf *conf, struct flow_watch **out)
+{
+	struct flow_watch *watch = calloc(1, sizeof(*watch));
+	const struct flows_hooks hooks = {.arg = watch};
+	const struct conntrack_follow_config config = {
+		.flow = on_flow,
+		.list_begins = on_list_begins,
+		.list_ended = on_list_ended,
+		.arg = watch,
+		.translated_only = true,
+	};
+	int r;
+
+	if (!watch)
+		return -ENOMEM;
+	watch->overrun_limit = LOG_LIMIT_INIT(OVERRUNS_LOGGED_PER_MINUTE);
+	r = flows_new(conf, &hooks, clock_mono(), &watch->flows);
+	if (r == 0)
+		r = conntrack_request_new(&watch->request);
+	if (r == 0)
+		r = conntrack_follow_new(event, &config, &watch->follow);
+	if (r < 0) {
+		flow_watch_free(watch);
+		return r;
+	}
+	*out = watch;
+	return 0;
+}
+
+void flow_watch_free(struct flow_watch *watch)
+{
+	if (!watch)
+		return;
+	conntrack_follow_free(watch->follow);
+	conntrack_request_free(watch->request);
+	flows_free(watch->flows);
+	free(watch);
+}
+
+void flow_watch_set_conf(struct flow_watch *watch, const struct natd_conf *conf)
+{
+	flows_set_conf(watch->flows, conf);
+}
+
+const struct flows *flow_watch_flows(const struct flow_watch *watch)
+{
+	return watch->flows;
+}
+
+const struct conntrack_follow_counters *flow_watch_counters(const struct flow_watch *watch)
+{
+	return conntrack_follow_counters(watch->follow);
+}
+
+int flow_watch_stats(struct flow_watch *watch, struct conntrack_stats *out)
+{
+	return conntrack_read_stats(watch->request, out);
+}

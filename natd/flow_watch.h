@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* natd's eyes: the kernel's events led into the view of flows, and what else is asked of it. */
+#ifndef NATD_FLOW_WATCH_H
+#define NATD_FLOW_WATCH_H
+
+#include <systemd/sd-event.h>
+
+#include "netlink/conntrack_follow.h"
+
+struct flow_watch;
+struct flows;
+struct natd_conf;
+
+/* Begin to follow. `conf` is borrowed until flow_watch_set_conf. Returns 0 or a negative errno. */
+int flow_watch_new(sd_event *event, const struct natd_conf *conf, struct flow_watch **out);
+void flow_watch_free(struct flow_watch *watch);
+
+/* Another config is in force, and the one before is not used any more. */
+void flow_watch_set_conf(struct flow_watch *watch, const struct natd_conf *conf);
+
+const struct flows *flow_watch_flows(const struct flow_watch *watch);
+const struct conntrack_follow_counters *flow_watch_counters(const struct flow_watch *watch);
+
+/* The kernel's own counts. Returns 0 or a negative errno. */
+int flow_watch_stats(struct flow_watch *watch, struct conntrack_stats *out);
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * States: FOLLOW reads events. LIST reads a list in small parts, one a turn of the loop, and lets
+ * events wait. CATCH_UP reads the events that waited; when there are none left, what the list said
+ * is whole, and FOLLOW goes on.
+ *
+ * After an overrun the kernel delivers nothing more until the socket has been read empty. So the
+ * socket is drained before the list begins: what happens from then on is in the list or in the
+ * socket.
+ */
+#include "netlink/conntrack_follow.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <libnetfilter_conntrack/libnetfilter_conntrack.h>
+#include <linux/filter.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/sock_diag.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/mono.h"
+
+#define RCVBUF_BYTES (8 << 20)
+#define READ_BUFFER_SIZE 8192 /* bytes; an event is some hundred */
+#define READS_MAX 512         /* events in one turn of the loop */
+#define LIST_EVERY_US (60 * US_PER_S)
+#define LIST_GAP_US US_PER_S /* at least, from one list to the next */
+
+enum phase { FOLLOW, LIST, CATCH_UP };
+
+struct conntrack_follow {
+	struct conntrack_follow_config config;
+	struct conntrack_follow_counters counters;
+	enum phase phase;
+	bool lost;             /* an overrun since the last list began */
+	uint32_t kernel_drops; /* as last read from the socket; it wraps */
+	uint64_t list_began_us;
+	sd_event *event;
+	struct mnl_socket *socket;
+	sd_event_source *events, *parts, *timer;
+	struct conntrack_list *list;
+	char buffer[READ_BUFFER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+};
+
+/* --- the list --------------------------------------------------------------------------------- */
+
+static uint64_t now_us(const struct conntrack_follow *f)
+{
+	uint64_t us = 0;
+
+	sd_event_now(f->event, CLOCK_BOOTTIME, &us);
+	return us;
+}
+
+/* The next one begins `us` after the last one began. */
+static void list_after(struct conntrack_follow *f, uint64_t us)
+{
+	sd_event_source_set_time(f->timer, f->list_began_us + us);
+	sd_event_source_set_enabled(f->timer, SD_EVENT_ONESHOT);
+}
+
+static void take_found(enum conntrack_event event, const struct conntrack_flow *flow, void *arg)
+{
+	struct conntrack_follow *f = arg;
+
+	if (!f->config.translated_only || flow->src_nat || flow->dst_nat)
+		f->config.flow(event, flow, f->config.arg);
+}
+
+static void end_list(struct conntrack_follow *f, int r)
+{
+	f->parts = sd_event_source_disable_unref(f->parts);
+	conntrack_list_free(f->list);
+	f->list = NULL;
+	sd_event_source_set_enabled(f->events, SD_EVENT_ON);
+	if (r < 0) {
+		f->counters.failed++;
+		f->phase = FOLLOW;
+		list_after(f, LIST_GAP_US);
+		return;
+	}
+	f->counters.lists++;
+	f->phase = CATCH_UP;
+}
+
+static int on_part(sd_event_source *source, int fd, uint32_t events, void *arg)
+{
+	struct conntrack_follow *f = arg;
+	int r = conntrack_list_read(f->list, take_found, f);
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	if (r <= 0)
+		end_list(f, r);
+	return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t us, void *arg)
+{
+	struct conntrack_follow *f = arg;
+	int r;
+
+	(void)source;
+	(void)us;
+	f->lost = false;
+	f->list_began_us = now_us(f);
+	r = conntrack_list_new(ADDR_NONE, &f->list);
+	if (r == 0)
+		r = sd_event_add_io(
+			f->event, &f->parts, conntrack_list_fd(f->list), EPOLLIN, on_part, f);
+	if (r < 0) {
+		end_list(f, r);
+		return 0;
+	}
+	f->phase = LIST;
+	sd_event_source_set_enabled(f->events, SD_EVENT_OFF);
+	f->config.list_begins(f->config.arg);
+	return 0;
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static int take_event(const struct nlmsghdr *h, void *arg)
+{
+	struct conntrack_follow *f = arg;
+	struct conntrack_flow flow;
+	enum conntrack_event event;
+
+	if (conntrack_parse(h, &flow, &event) < 0)
+		f->counters.malformed++;
+	else if (!f->config.translated_only || flow.src_nat || flow.dst_nat)
+		f->config.flow(event, &flow, f->config.arg);
+	return MNL_CB_OK;
+}
+
+static void note_overrun(struct conntrack_follow *f)
+{
+	uint32_t info[SK_MEMINFO_VARS] = {0};
+	socklen_t len = sizeof(info);
+
+	f->counters.overruns++;
+	f->lost = true;
+	if (getsockopt(mnl_socket_get_fd(f->socket), SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
+		return;
+	f->counters.lost += info[SK_MEMINFO_DROPS] - f->kernel_drops;
+	f->kernel_drops = info[SK_MEMINFO_DROPS];
+}
+
+/* The socket is empty. What an overrun left out is not in a list that was made before either. */
+static void settle(struct conntrack_follow *f)
+{
+	if (f->phase == FOLLOW && !f->lost)
+		return;
+	if (!f->lost)
+		f->config.list_ended(f->config.arg);
+	f->phase = FOLLOW;
+	list_after(f, f->lost ? LIST_GAP_US : LIST_EVERY_US);
+}
+
+static int on_events(sd_event_source *source, int fd, uint32_t events, void *arg)
+{
+	struct conntrack_follow *f = arg;
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	for (int i = 0; i < READS_MAX; i++) {
+		ssize_t n = mnl_socket_recvfrom(f->socket, f->buffer, sizeof(f->buffer));
+
+		if (n >= 0) {
+			f->counters.events++;
+			mnl_cb_run(f->buffer, (size_t)n, 0, 0, take_event, f);
+		} else if (errno == EAGAIN) {
+			settle(f);
+			return 0;
+		} else if (errno == ENOBUFS) {
+			note_overrun(f);
+		} else if (errno != EINTR) {
+			f->counters.malformed++; /* longer than any event */
+		}
+	}
+	return 0;
+}
+
+/* --- making ----------------------------------------------------------------------------------- */
+
+/* Deliver only what has one of these bits in its status, and what has no status. */
+static int filter_by_status(int fd, uint32_t mask)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_IMM, NLMSG_HDRLEN + sizeof(struct nfgenmsg)),
+		BPF_STMT(BPF_LDX | BPF_IMM, CTA_STATUS),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_NLATTR)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 3, 0),
+		BPF_STMT(BPF_MISC | BPF_TAX, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_IND, NLA_HDRLEN),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, mask, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	const struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno
+											   : 0;
+}
+
+static int open_socket(struct conntrack_follow *f)
+{
+	int groups[] = {NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY};
+	int size = f->config.rcvbuf_bytes ? f->config.rcvbuf_bytes : RCVBUF_BYTES, fd, r = 0;
+
+	f->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (!f->socket || mnl_socket_bind(f->socket, 0, MNL_SOCKET_AUTOPID) < 0)
+		return -errno;
+	fd = mnl_socket_get_fd(f->socket);
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0 &&
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0)
+		return -errno;
+	if (f->config.translated_only)
+		r = filter_by_status(fd, IPS_SRC_NAT | IPS_DST_NAT);
+	for (size_t i = 0; r == 0 && i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (mnl_socket_setsockopt(
+			    f->socket, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])) < 0)
+			r = -errno;
+	return r;
+}
+
+int conntrack_follow_new(sd_event *event, const struct conntrack_follow_config *config,
+	struct conntrack_follow **out)
+{
+	struct conntrack_follow *f = calloc(1, sizeof(*f));
+	int r;
+
+	if (!f)
+		return -ENOMEM;
+	f->config = *config;
+	f->event = sd_event_ref(event);
+	r = open_socket(f);
+	if (r >= 0)
+		r = sd_event_add_io(
+			event, &f->events, mnl_socket_get_fd(f->socket), EPOLLIN, on_events, f);
+	if (r >= 0)
+		r = sd_event_add_time_relative(event, &f->timer, CLOCK_BOOTTIME, 0, 1, on_timer, f);
+	if (r < 0) {
+		conntrack_follow_free(f);
+		return r;
+	}
+	*out = f;
+	return 0;
+}
+
+void conntrack_follow_free(struct conntrack_follow *f)
+{
+	if (!f)
+		return;
+	sd_event_source_disable_unref(f->parts);
+	sd_event_source_disable_unref(f->events);
+	sd_event_source_disable_unref(f->timer);
+	conntrack_list_free(f->list);
+	if (f->socket)
+		mnl_socket_close(f->socket);
+	sd_event_unref(f->event);
+	free(f);
+}
+
+const struct conntrack_follow_counters *conntrack_follow_counters(const struct conntrack_follow *f)
+{
+	return &f->counters;
+}
