@@ -5,6 +5,7 @@
  *   request  {"cmd":"status", ...}                          at most CONTROL_REQUEST_MAX bytes
  *   reply    {"schema":1,"ok":true,"data":{...}}            at most CONTROL_REPLY_MAX bytes
  *        or  {"schema":1,"ok":false,"error":"text"}
+ *        or  {"schema":1,"ok":true,"more":true,"data":{...}}  any number, then one of the above
  *
  * A connection may carry many requests; replies come in their order. Who may connect is the mode
  * of the socket file. A client that is slow, silent or malformed costs the server a bounded buffer
@@ -14,6 +15,7 @@
 #ifndef BASE_CONTROL_H
 #define BASE_CONTROL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -46,6 +48,22 @@ struct control_later *control_later(struct control_server *server);
 void control_answer(struct control_later *later, json_t *data, const char *error);
 
 /*
+ * For an answer of many lines. `next` makes them one by one, when the client has taken the one
+ * before; so a slow client slows down the making, and no more than one line is held. It returns 1
+ * with *data a new reference, or NULL if there is nothing to tell yet and it wants another turn of
+ * the loop; 0 with the last one in *data; or a negative errno with err filled. Then `done` is
+ * called; it is called as well, and `next` no more, when the client or the server is gone.
+ */
+struct control_lines {
+	int (*next)(void *arg, json_t **data, char *err, size_t errlen);
+	void (*done)(void *arg);
+	void *arg;
+};
+
+/* From within the handler, which then returns NULL: answer its request by these lines. */
+void control_lines(struct control_server *server, const struct control_lines *lines);
+
+/*
  * Make a listening socket at `path` with this mode, whatever the umask is; it appears there only
  * once it can be connected to. A dead socket that a crashed run left is replaced. Returns 0 with
  * *fd (non-blocking, O_CLOEXEC), -EADDRINUSE if somebody serves there, -ENAMETOOLONG, -EEXIST if
@@ -72,5 +90,13 @@ void control_server_free(struct control_server *server);
  */
 int control_call(
 	const char *path, json_t *request, int timeout_ms, json_t **data, char *err, size_t errlen);
+
+/*
+ * The same for a command that answers by many lines: `take` is called for the data of each
+ * (borrowed), and ends it all by returning a negative errno, which is then returned; err is empty
+ * then. `timeout_ms` is for each line.
+ */
+int control_call_lines(const char *path, json_t *request, int timeout_ms,
+	int (*take)(json_t *data, bool last, void *arg), void *arg, char *err, size_t errlen);
 
 #endif

@@ -68,54 +68,66 @@ static int send_all(int fd, const char *text, size_t len, mono_t deadline)
 	return 0;
 }
 
-/* Read up to and with the newline. *line is to be freed, also after an error. */
-static int receive_line(int fd, mono_t deadline, char **line, size_t *len)
+/* A connection that was asked, and what came of its answer. */
+struct call {
+	int fd;
+	char *in;
+	size_t in_len, used; /* bytes; those of the line that was taken last */
+};
+
+static void call_done(struct call *call)
 {
-	for (;;) {
+	cleanup_close(&call->fd);
+	free(call->in);
+}
+
+/* Wait for the next line. It stands at the begin of call->in, and is call->used bytes long. */
+static int receive_line(struct call *call, mono_t deadline)
+{
+	char *end;
+
+	call->in_len -= call->used;
+	if (call->used)
+		memmove(call->in, call->in + call->used, call->in_len);
+	call->used = 0;
+	while (!(end = call->in_len ? memchr(call->in, '\n', call->in_len) : NULL)) {
 		char *grown;
 		ssize_t n;
 		int r;
 
-		if (*len >= CONTROL_REPLY_MAX)
+		if (call->in_len >= CONTROL_REPLY_MAX)
 			return -EPROTO;
-		grown = realloc(*line, *len + CHUNK);
+		grown = realloc(call->in, call->in_len + CHUNK);
 		if (!grown)
 			return -ENOMEM;
-		*line = grown;
-		r = await(fd, POLLIN, deadline);
+		call->in = grown;
+		r = await(call->fd, POLLIN, deadline);
 		if (r < 0)
 			return r;
-		n = recv(fd, *line + *len, CHUNK, MSG_DONTWAIT);
+		n = recv(call->fd, call->in + call->in_len, CHUNK, MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (n <= 0)
 			return n ? -errno : -EPROTO;
-		*len += (size_t)n;
-		if (memchr(*line + *len - n, '\n', (size_t)n))
-			return 0;
+		call->in_len += (size_t)n;
 	}
+	call->used = (size_t)(end - call->in) + 1;
+	return 0;
 }
 
-static int exchange(const char *path, const char *request, int timeout_ms, json_t **reply)
+static int send_request(
+	struct call *call, const char *path, json_t *request, int timeout_ms, mono_t deadline)
 {
-	mono_t deadline = mono_add_ms(clock_mono(), timeout_ms > 0 ? (uint64_t)timeout_ms : 0);
-	_cleanup_close_ int fd = -1;
-	_cleanup_free_ char *line = NULL;
-	size_t len = 0;
+	_cleanup_free_ char *text = json_dumps(request, JSON_COMPACT);
 	/* To the socket option, no time at all would be for ever. */
-	int r = dial(path, timeout_ms > 0 ? timeout_ms : 1, &fd);
+	int r = text ? dial(path, timeout_ms > 0 ? timeout_ms : 1, &call->fd) : -EINVAL;
 
 	if (r == 0)
-		r = send_all(fd, request, strlen(request), deadline);
+		r = send_all(call->fd, text, strlen(text), deadline);
 	if (r == 0)
-		r = send_all(fd, "\n", 1, deadline);
+		r = send_all(call->fd, "\n", 1, deadline);
 	/* A server that turns us away may close before it reads: its reply says why. */
-	if (r == 0 || r == -EPIPE)
-		r = receive_line(fd, deadline, &line, &len);
-	if (r < 0)
-		return r;
-	*reply = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
-	return *reply ? 0 : -EPROTO;
+	return r == -EPIPE ? 0 : r;
 }
 
 static int check_reply(json_t *reply, json_t **data, char *err, size_t errlen)
@@ -127,7 +139,7 @@ static int check_reply(json_t *reply, json_t **data, char *err, size_t errlen)
 	if (json_integer_value(json_object_get(reply, "schema")) != CONTROL_SCHEMA)
 		return -EPROTO;
 	if (json_is_true(ok) && content) {
-		*data = json_incref(content);
+		*data = content;
 		return 0;
 	}
 	if (!json_is_false(ok) || !error)
@@ -136,18 +148,79 @@ static int check_reply(json_t *reply, json_t **data, char *err, size_t errlen)
 	return -EREMOTEIO;
 }
 
+/* What takes the lines, and what it said to the last one. */
+struct taker {
+	int (*take)(json_t *data, bool last, void *arg);
+	void *arg;
+	int result;
+};
+
+/* Returns 1 if more lines follow, 0 at the end, or a negative errno. */
+static int take_line(const struct call *call, struct taker *taker, char *err, size_t errlen)
+{
+	_cleanup_json_ json_t *reply =
+		json_loadb(call->in, call->used, JSON_REJECT_DUPLICATES, NULL);
+	json_t *data = NULL;
+	bool more;
+	int r = reply ? check_reply(reply, &data, err, errlen) : -EPROTO;
+
+	if (r < 0)
+		return r;
+	more = json_is_true(json_object_get(reply, "more"));
+	taker->result = taker->take(data, !more, taker->arg);
+	return more && taker->result == 0;
+}
+
+/* Say what kept the answer from coming; what the server said is in err already. */
+static void explain(const char *path, int r, char *err, size_t errlen)
+{
+	if (r == -EPROTO)
+		snprintf(err, errlen, "%s: the reply is not of our protocol", path);
+	else if (r != -EREMOTEIO)
+		snprintf(err, errlen, "%s: %s", path, strerror(-r));
+}
+
+int control_call_lines(const char *path, json_t *request, int timeout_ms,
+	int (*take)(json_t *data, bool last, void *arg), void *arg, char *err, size_t errlen)
+{
+	uint64_t limit_ms = timeout_ms > 0 ? (uint64_t)timeout_ms : 0;
+	mono_t deadline = mono_add_ms(clock_mono(), limit_ms);
+	struct taker taker = {take, arg, 0};
+	struct call call = {.fd = -1};
+	int r = send_request(&call, path, request, timeout_ms, deadline);
+
+	*err = '\0';
+	while (r >= 0) {
+		r = receive_line(&call, deadline);
+		if (r == 0)
+			r = take_line(&call, &taker, err, errlen);
+		if (r == 0)
+			break;
+		deadline = mono_add_ms(clock_mono(), limit_ms);
+	}
+	call_done(&call);
+	if (r < 0)
+		explain(path, r, err, errlen);
+	return r < 0 ? r : taker.result;
+}
+
+static int take_only(json_t *data, bool last, void *arg)
+{
+	json_t **only = arg;
+
+	*only = last ? json_incref(data) : NULL;
+	return last ? 0 : -EPROTO;
+}
+
 int control_call(
 	const char *path, json_t *request, int timeout_ms, json_t **data, char *err, size_t errlen)
 {
-	_cleanup_json_ json_t *reply = NULL;
-	_cleanup_free_ char *text = json_dumps(request, JSON_COMPACT);
-	int r = text ? exchange(path, text, timeout_ms, &reply) : -EINVAL;
+	json_t *only;
+	int r = control_call_lines(path, request, timeout_ms, take_only, &only, err, errlen);
 
 	if (r == 0)
-		r = check_reply(reply, data, err, errlen);
-	if (r == -EPROTO)
-		snprintf(err, errlen, "%s: the reply is not of our protocol", path);
-	else if (r < 0 && r != -EREMOTEIO)
-		snprintf(err, errlen, "%s: %s", path, strerror(-r));
+		*data = only;
+	else if (!*err)
+		explain(path, r, err, errlen);
 	return r;
 }

@@ -4,6 +4,7 @@
  * a reply waits to be taken (EPOLLOUT), a whole request waits in the buffer (EPOLLOUT too, so that
  * it is served on the loop's next turn and others have theirs), a request is awaited (EPOLLIN), or
  * the handler answers later (nothing: if the client left meanwhile, sending the reply tells).
+ * Between the lines of a long answer it is polled as if a request waited.
  * So it holds at most one request buffer and one reply, and cannot keep the loop busy for longer
  * than one request takes.
  */
@@ -42,6 +43,7 @@ struct client {
 	char *out; /* the reply, NULL if none waits */
 	size_t out_len, out_done;
 	struct control_later *later; /* the reply that the handler owes, NULL if none */
+	struct control_lines lines;  /* what makes the rest of the answer; all NULL if none */
 	bool eof;                    /* it sends no more, but may still read */
 	bool closing;                /* drop it when its reply is out */
 };
@@ -58,8 +60,18 @@ struct control_server {
 	size_t n_clients;
 };
 
+static void end_lines(struct client *c)
+{
+	struct control_lines lines = c->lines;
+
+	c->lines = (struct control_lines){0};
+	if (lines.done)
+		lines.done(lines.arg);
+}
+
 static void drop(struct client *c)
 {
+	end_lines(c);
 	*c->back = c->next;
 	if (c->next)
 		c->next->back = c->back;
@@ -101,11 +113,13 @@ static char *error_line(const char *error, size_t *len)
 }
 
 /* Takes over `data`. */
-static char *data_line(json_t *data, size_t *len)
+static char *data_line(json_t *data, bool more, size_t *len)
 {
-	_cleanup_json_ json_t *reply =
-		json_pack("{s:i, s:b, s:o}", "schema", CONTROL_SCHEMA, "ok", 1, "data", data);
+	_cleanup_json_ json_t *reply = json_pack("{s:i, s:b, s:b, s:o}", "schema", CONTROL_SCHEMA,
+		"ok", 1, "more", more, "data", data);
 
+	if (!more)
+		json_object_del(reply, "more");
 	return dump_line(reply, len);
 }
 
@@ -130,11 +144,11 @@ static char *answer(struct client *c, const char *line, size_t line_len, size_t 
 	s->serving = c;
 	data = s->handler(s->arg, cmd, request, err, sizeof(err));
 	s->serving = NULL;
-	if (c->later || c->out)
+	if (c->later || c->out || c->lines.next)
 		return NULL;
 	if (!data)
 		return error_line(err, len);
-	reply = data_line(data, len);
+	reply = data_line(data, false, len);
 	return reply ? reply : error_line("the reply is too large", len);
 }
 
@@ -186,7 +200,23 @@ static int serve(struct client *c)
 	} else {
 		return 0;
 	}
-	return c->out || c->later ? 0 : -ENOMEM;
+	return c->out || c->later || c->lines.next ? 0 : -ENOMEM;
+}
+
+/* The next line of a long answer. */
+static int make_line(struct client *c)
+{
+	char err[ERROR_MAX] = "no reason given";
+	json_t *data = NULL;
+	int r = c->lines.next(c->lines.arg, &data, err, sizeof(err));
+
+	if (r > 0 && !data)
+		return 0;
+	c->out_done = 0;
+	c->out = r < 0 ? error_line(err, &c->out_len) : data_line(data, r > 0, &c->out_len);
+	if (r <= 0)
+		end_lines(c);
+	return c->out ? 0 : -ENOMEM;
 }
 
 static int flush(struct client *c)
@@ -204,23 +234,31 @@ static int flush(struct client *c)
 	return restart_idle(c);
 }
 
+/* True if there is nothing left to send and nothing to be answered. */
+static bool idle(const struct client *c)
+{
+	return !c->out && !c->lines.next && (c->closing || !whole_line(c));
+}
+
 static int advance(struct client *c)
 {
 	int r = 0;
 
-	if (!c->out && !c->eof && !whole_line(c))
+	if (!c->out && !c->lines.next && !c->eof && !whole_line(c))
 		r = fill(c);
-	if (r == 0 && !c->out)
+	if (r == 0 && !c->out && !c->lines.next)
 		r = serve(c);
+	if (r == 0 && !c->out && c->lines.next)
+		r = make_line(c);
 	if (r == 0 && c->out)
 		r = flush(c);
 	if (r == 0 && c->later)
 		return sd_event_source_set_enabled(c->io, SD_EVENT_OFF);
-	if (r == 0 && !c->out && (c->closing || (c->eof && !whole_line(c))))
+	if (r == 0 && idle(c) && (c->closing || c->eof))
 		r = -ECONNRESET;
 	if (r < 0)
 		return r;
-	return sd_event_source_set_io_events(c->io, c->out || whole_line(c) ? EPOLLOUT : EPOLLIN);
+	return sd_event_source_set_io_events(c->io, idle(c) ? EPOLLIN : EPOLLOUT);
 }
 
 static int on_client(sd_event_source *source, int fd, uint32_t events, void *arg)
@@ -243,7 +281,8 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* --- answers that come later ---------------------------------------------------------------- */
+/* --- answers that come later, or in parts
+ * ---------------------------------------------------------------- */
 
 struct control_later *control_later(struct control_server *server)
 {
@@ -265,12 +304,17 @@ void control_answer(struct control_later *later, json_t *data, const char *error
 		return;
 	}
 	c->later = NULL;
-	c->out = data ? data_line(data, &c->out_len) : error_line(error, &c->out_len);
+	c->out = data ? data_line(data, false, &c->out_len) : error_line(error, &c->out_len);
 	if (c == c->server->serving)
 		return; /* at once after all: serve goes on with it */
 	if (!c->out || sd_event_source_set_io_events(c->io, EPOLLOUT) < 0 ||
 		sd_event_source_set_enabled(c->io, SD_EVENT_ON) < 0)
 		drop(c);
+}
+
+void control_lines(struct control_server *server, const struct control_lines *lines)
+{
+	server->serving->lines = *lines;
 }
 
 /* --- the server ----------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include "base/control.h"
 #include "base/sandbox.h"
 #include "natd/active.h"
+#include "natd/flow_query.h"
 #include "natd/natd.h"
 #include "natd/status.h"
 
@@ -26,13 +27,22 @@ static json_t *reload(struct natd *natd, char *err, size_t errlen)
 
 static json_t *handle(void *arg, const char *cmd, json_t *request, char *err, size_t errlen)
 {
-	(void)request;
+	struct natd *natd = arg;
+
 	if (strcmp(cmd, "status") == 0)
 		return status_json(arg, err, errlen);
 	if (strcmp(cmd, "reload") == 0)
 		return reload(arg, err, errlen);
 	if (strcmp(cmd, "ping") == 0)
 		return json_object();
+	if (strcmp(cmd, "flows") == 0) {
+		flow_query_list(natd->flows, natd->control, request, err, errlen);
+		return NULL;
+	}
+	if (strcmp(cmd, "kill_flows") == 0) {
+		flow_query_kill(natd->flows, natd->control, request, err, errlen);
+		return NULL;
+	}
 	snprintf(err, errlen, "natd knows no command \"%.64s\"", cmd);
 	return NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* natd's control socket: status, reload, ping. */
+/* natd's control socket: status, flows, kill_flows, reload, ping. */
 #ifndef NATD_CONTROL_H
 #define NATD_CONTROL_H
 

@@ -149,9 +149,9 @@ static void settle_traffic(struct flows *flows, const struct flow_record *record
 
 /* --- one flow --------------------------------------------------------------------------------- */
 
-static uint64_t age_ds(const struct flows *flows, const struct flow_record *record)
+static uint64_t age_ds(const struct flows *flows, const struct flow_record *record, mono_t now)
 {
-	uint64_t now_ds = mono_elapsed_us(flows->epoch, flows->now) / US_PER_DS;
+	uint64_t now_ds = mono_elapsed_us(flows->epoch, now) / US_PER_DS;
 
 	return now_ds > record->began_ds ? now_ds - record->began_ds : 0;
 }
@@ -167,7 +167,7 @@ static void tally_end(struct flows *flows, const struct flow_record *record,
 static void end(struct flows *flows, struct flow_record *record, const struct conntrack_flow *flow,
 	enum flow_reason reason)
 {
-	struct flow_story story = {.flow = flow, .age_ms = age_ds(flows, record) * 100};
+	struct flow_story story = {.flow = flow, .age_ms = age_ds(flows, record, flows->now) * 100};
 	struct tallies both = tallies_of(flows, record);
 	struct flow_traffic traffic;
 
@@ -387,6 +387,22 @@ const struct flow_address *flows_addresses(const struct flows *flows, size_t *n)
 {
 	*n = flows->n_addresses;
 	return flows->addresses;
+}
+
+const struct natd_conf *flows_conf(const struct flows *flows)
+{
+	return flows->conf;
+}
+
+bool flows_age(
+	const struct flows *flows, const struct conntrack_flow *flow, mono_t now, uint64_t *age_ms)
+{
+	const struct flow_record *record = flow_table_find(flows->table, flow);
+
+	if (!record || record->id != flow->id || record->unseen)
+		return false;
+	*age_ms = age_ds(flows, record, now) * 100;
+	return true;
 }
 
 struct flow_table *flows_table(const struct flows *flows)

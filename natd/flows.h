@@ -77,6 +77,13 @@ bool flows_known(const struct flows *flows);
 const struct flow_tally *flows_subnet(const struct flows *flows, size_t index);
 const struct flow_address *flows_addresses(const struct flows *flows, size_t *n);
 
+/* The config that is followed by. */
+const struct natd_conf *flows_conf(const struct flows *flows);
+
+/* How long ago this very flow began; false if that was before our eyes were open. */
+bool flows_age(
+	const struct flows *flows, const struct conntrack_flow *flow, mono_t now, uint64_t *age_ms);
+
 /* What is held: to be read, not to be changed. */
 struct flow_table *flows_table(const struct flows *flows);
 

@@ -25,6 +25,12 @@ _Static_assert((int)CONNTRACK_SYN_SENT2 == TCP_CONNTRACK_SYN_SENT2 &&
 		       (int)CONNTRACK_STATES == TCP_CONNTRACK_MAX,
 	"the states are the kernel's");
 
+bool conntrack_has_ports(uint8_t protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE ||
+	       protocol == IPPROTO_SCTP || protocol == IPPROTO_DCCP;
+}
+
 /* The attributes of one direction's tuple. */
 struct side {
 	enum nf_conntrack_attr v4_src, v4_dst, v6_src, v6_dst, src_port, dst_port;
@@ -100,7 +106,7 @@ static int get_flow(const struct nf_conntrack *ct, struct conntrack_flow *flow)
 	if (nfct_attr_is_set(ct, ATTR_ICMP_TYPE) > 0)
 		get_icmp(ct, flow);
 	get_counts(ct, flow);
-	flow->id = ntohl(nfct_get_attr_u32(ct, ATTR_ID));
+	flow->id = nfct_get_attr_u32(ct, ATTR_ID);
 	flow->has_timeout = nfct_attr_is_set(ct, ATTR_TIMEOUT) > 0;
 	flow->timeout_s = nfct_get_attr_u32(ct, ATTR_TIMEOUT);
 	flow->zone = nfct_get_attr_u16(ct, ATTR_ZONE);

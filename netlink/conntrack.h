@@ -39,6 +39,9 @@ struct conntrack_tuple {
 	uint16_t src_port, dst_port;
 };
 
+/* True if flows of this protocol have ports, and not something else in their place. */
+bool conntrack_has_ports(uint8_t protocol);
+
 struct conntrack_count {
 	uint64_t packets, bytes;
 };

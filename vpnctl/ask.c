@@ -29,21 +29,40 @@ static void explain(int r, const char *name, const char *path, char *err, size_t
 	}
 }
 
+static char *socket_of(const char *run_dir, enum report_daemon daemon, char *err, size_t errlen)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/%s.sock", run_dir, report_daemon_names[daemon]) >= 0)
+		return path;
+	snprintf(err, errlen, "out of memory");
+	return NULL;
+}
+
 int ask_daemon(const char *run_dir, enum report_daemon daemon, const char *cmd, int timeout_ms,
 	json_t **data, char *err, size_t errlen)
 {
-	const char *name = report_daemon_names[daemon];
 	_cleanup_json_ json_t *request = json_pack("{s:s}", "cmd", cmd);
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *path = socket_of(run_dir, daemon, err, errlen);
 
-	if (!request || asprintf(&path, "%s/%s.sock", run_dir, name) < 0) {
-		path = NULL;
-		snprintf(err, errlen, "out of memory");
+	if (!request || !path)
 		return -ENOMEM;
-	}
 	int r = control_call(path, request, timeout_ms, data, err, errlen);
 	if (r < 0)
-		explain(r, name, path, err, errlen);
+		explain(r, report_daemon_names[daemon], path, err, errlen);
+	return r;
+}
+
+int ask_lines(const char *run_dir, enum report_daemon daemon, json_t *request, int timeout_ms,
+	int (*take)(json_t *data, bool last, void *arg), void *arg, char *err, size_t errlen)
+{
+	_cleanup_free_ char *path = socket_of(run_dir, daemon, err, errlen);
+
+	if (!path)
+		return -ENOMEM;
+	int r = control_call_lines(path, request, timeout_ms, take, arg, err, errlen);
+	if (r < 0 && *err)
+		explain(r, report_daemon_names[daemon], path, err, errlen);
 	return r;
 }
 

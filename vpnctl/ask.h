@@ -17,6 +17,13 @@ int ask_daemon(const char *run_dir, enum report_daemon daemon, const char *cmd, 
 	json_t **data, char *err, size_t errlen);
 
 /*
+ * The same for a command that answers by many lines: send `request` (borrowed), have `take` called
+ * for each (base/control.h), each within timeout_ms.
+ */
+int ask_lines(const char *run_dir, enum report_daemon daemon, json_t *request, int timeout_ms,
+	int (*take)(json_t *data, bool last, void *arg), void *arg, char *err, size_t errlen);
+
+/*
  * Ask every daemon that speaks of these parts for its status, each within timeout_ms. *report is
  * initialised here and the caller's to end, whatever is returned: 0, also when none could be
  * reached, or -ENOMEM.

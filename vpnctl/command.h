@@ -18,6 +18,7 @@ enum command_flag {
 	COMMAND_FOR = 1 << 2,
 	COMMAND_TIMEOUT = 1 << 3,
 	COMMAND_IMPORT = 1 << 4,
+	COMMAND_FLOWS = 1 << 5,
 };
 
 struct command {
@@ -37,7 +38,7 @@ struct command_option {
 };
 
 #define COMMAND_ROWS_MAX 32
-#define COMMAND_OPTIONS_MAX 16
+#define COMMAND_OPTIONS_MAX 32
 extern const struct command command_rows[];
 extern const size_t command_n_rows;
 extern const struct command_option command_options[];
@@ -49,6 +50,7 @@ int show_status(const struct invocation *inv);
 int show_tunnels(const struct invocation *inv);
 int show_routes(const struct invocation *inv);
 int show_nat(const struct invocation *inv);
+int flows_run(const struct invocation *inv);
 int wait_run(const struct invocation *inv);
 int reload_run(const struct invocation *inv);
 int keys_genkey(const struct invocation *inv);

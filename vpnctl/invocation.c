@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,8 +65,44 @@ static int parse_timeout(const char *text, int *seconds, char *err)
 	return 0;
 }
 
+/* Where the flags go that are kept as they are. */
+#define TEXT(name, field)                                   \
+	{                                                   \
+		(name), offsetof(struct invocation, field), \
+	}
+static const struct {
+	const char *name;
+	size_t offset; /* of a const char * */
+} texts[] = {
+	TEXT("for", wait_for),
+	TEXT("run-dir", run_dir),
+	TEXT("name", name),
+	TEXT("output", output),
+	TEXT("keys", keys),
+	TEXT("from", flows.from),
+	TEXT("to", flows.to),
+	TEXT("proto", flows.proto),
+	TEXT("port", flows.port),
+	TEXT("state", flows.state),
+	TEXT("nat", flows.nat),
+	TEXT("limit", flows.limit),
+	TEXT("top", flows.top),
+};
+
+static bool take_text(struct invocation *inv, const char *name, const char *argument)
+{
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (!strcmp(texts[i].name, name)) {
+			*(const char **)((char *)inv + texts[i].offset) = argument;
+			return true;
+		}
+	return false;
+}
+
 static int take_flag(struct invocation *inv, const char *name, const char *argument, char *err)
 {
+	if (take_text(inv, name, argument))
+		return 0;
 	if (!strcmp(name, "json"))
 		inv->json = true;
 	else if (!strcmp(name, "watch"))
@@ -74,16 +111,8 @@ static int take_flag(struct invocation *inv, const char *name, const char *argum
 		inv->help = true;
 	else if (!strcmp(name, "version"))
 		inv->version = true;
-	else if (!strcmp(name, "for"))
-		inv->wait_for = argument;
-	else if (!strcmp(name, "run-dir"))
-		inv->run_dir = argument;
-	else if (!strcmp(name, "name"))
-		inv->name = argument;
-	else if (!strcmp(name, "output"))
-		inv->output = argument;
-	else if (!strcmp(name, "keys"))
-		inv->keys = argument;
+	else if (!strcmp(name, "kill"))
+		inv->flows.kill = true;
 	else
 		return parse_timeout(argument, &inv->timeout_s, err);
 	return 0;

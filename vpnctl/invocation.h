@@ -12,12 +12,19 @@
 #define INVOCATION_TIMEOUT_S 30        /* unless --timeout says otherwise */
 #define INVOCATION_TIMEOUT_MAX_S 86400 /* a day */
 
+/* What `flows` is given; NULL if it is not. */
+struct invocation_flows {
+	const char *from, *to, *proto, *port, *state, *nat, *limit, *top;
+	bool kill;
+};
+
 /* The strings are those of argv. */
 struct invocation {
 	const struct command *command; /* NULL only with help or version */
 	const char *run_dir;
 	const char *wait_for; /* --for; NULL if not given, as the next three */
 	const char *name, *output, *keys;
+	struct invocation_flows flows;
 	int timeout_s;
 	bool json, watch, help, version;
 	char *const *arguments; /* NULL at the end */

@@ -98,6 +98,25 @@ static const struct field nat_rows[] = {
 };
 const struct field_table reply_nat_table = TABLE(nat, nat_rows);
 
+static const struct field flow_rows[] = {
+	ROW(flow, TEXT, protocol),
+	ROW(flow, TEXT, state),
+	ROW(flow, FLAG, inward),
+	ROW(flow, TEXT, source),
+	ROW(flow, COUNT, source_port),
+	ROW(flow, TEXT, destination),
+	ROW(flow, COUNT, destination_port),
+	ROW(flow, TEXT, nat),
+	ROW(flow, COUNT, nat_port),
+	ROW(flow, COUNT, age_s),
+	ROW(flow, COUNT, timeout_s),
+	ROW(flow, COUNT, out_packets),
+	ROW(flow, COUNT, out_bytes),
+	ROW(flow, COUNT, in_packets),
+	ROW(flow, COUNT, in_bytes),
+};
+const struct field_table reply_flow_table = TABLE(flow, flow_rows);
+
 static const struct field engine_rows[] = {
 	ROW(engine, COUNT, pid),
 	ROW(engine, COUNT, restarts),

@@ -84,6 +84,15 @@ struct reply_nat {
 	int64_t flows, flows_max;
 };
 
+struct reply_flow {
+	const char *protocol, *state, *source, *destination;
+	const char *nat; /* NULL: not translated */
+	int64_t source_port, destination_port, nat_port;
+	int inward; /* begun from outside */
+	int64_t age_s, timeout_s;
+	int64_t out_packets, out_bytes, in_packets, in_bytes; /* by the inside host */
+};
+
 struct reply_engine {
 	int64_t pid, restarts;
 };
@@ -97,6 +106,7 @@ struct reply_identity {
 
 extern const struct field_table reply_vpn_table;
 extern const struct field_table reply_nat_table;
+extern const struct field_table reply_flow_table;
 extern const struct field_table reply_vpnd_identity_table;
 extern const struct field_table reply_natd_identity_table;
 
