@@ -27,12 +27,18 @@ def arguments(words):
             return chosen
         return parse
 
+    def positive(text):
+        value = int(text)
+        if value < 1:
+            raise ValueError
+        return value
+
     parser.add_argument("--only", type=several(known), metavar="A,B",
                         help=f"contenders: of {', '.join(known)}")
     parser.add_argument("--figures", type=several(turn.GROUPS), default=list(turn.GROUPS),
                         metavar="A,B", help=f"of {', '.join(turn.GROUPS)}")
-    parser.add_argument("--rounds", type=int, default=3, help="alternations (3)")
-    parser.add_argument("--seconds", type=int, default=4, help="of each load (4)")
+    parser.add_argument("--rounds", type=positive, default=3, help="alternations (3)")
+    parser.add_argument("--seconds", type=positive, default=3, help="of each load (3)")
     return parser.parse_args(words)
 
 

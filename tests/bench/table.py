@@ -43,8 +43,8 @@ def promises(medians):
     """What is promised of vpnd, and whether it holds, as lines."""
     rows = list(judged(medians))
     if rows:
-        yield f"{'promised of vpnd':42}{'measured':>9}{'limit':>10}"
+        yield f"{'promised of vpnd':46}{'measured':>9}{'limit':>10}"
     for promise, value, holds in rows:
         what = TITLES[promise.key] + (f" / {promise.over}" if promise.over else "")
         limit = f"{'>=' if promise.least else '<='} {promise.limit:g}"
-        yield f"  {what:40}{number(value):>9}{limit:>10}  {'holds' if holds else 'BROKEN'}"
+        yield f"  {what:44}{number(value):>9}{limit:>10}  {'holds' if holds else 'BROKEN'}"
