@@ -4,13 +4,14 @@
 #include <assert.h>
 
 #include "vpnd/data/memory.h"
+#include "vpnd/proto/session.h"
 
 enum { AROUND = PACKET_HEADROOM + PACKET_TAILROOM };
 static_assert(BATCH_ARENA >= BATCH_PACKET_MAX + AROUND, "an empty batch takes any packet");
 
 int batch_init(struct batch *batch)
 {
-	batch_reset(batch);
+	batch_reset(batch, 0);
 	return memory_map(BATCH_ARENA, &batch->arena);
 }
 
@@ -19,10 +20,11 @@ void batch_done(struct batch *batch)
 	memory_unmap(&batch->arena, BATCH_ARENA);
 }
 
-void batch_reset(struct batch *batch)
+void batch_reset(struct batch *batch, size_t mtu)
 {
 	batch->count = 0;
 	batch->used = 0;
+	batch->mtu = mtu;
 }
 
 bool batch_is_full(const struct batch *batch)
@@ -49,6 +51,6 @@ struct packet *batch_add(struct batch *batch, size_t len)
 {
 	uint8_t *data = batch->arena + batch->used + PACKET_HEADROOM;
 
-	batch->used += len + AROUND;
+	batch->used += PACKET_HEADROOM + session_padded_len(len, batch->mtu) + TAG_LEN;
 	return batch_add_view(batch, data, len);
 }

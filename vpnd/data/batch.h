@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A batch: as many packets as move together between TUN, core and UDP. Packets on their way out lie
- * in the batch's arena, one behind the other, each with the room around it that sealing needs.
- * Packets on their way in are views of what was received.
+ * in the batch's arena, each with the room around it that sealing needs and not a byte more: once
+ * sealed they are one piece of memory, which is less work to send than many. Packets on their way
+ * in are views of what was received.
  */
 #ifndef VPND_DATA_BATCH_H
 #define VPND_DATA_BATCH_H
@@ -23,18 +24,19 @@ struct batch {
 	size_t count;
 	uint8_t *arena; /* owned */
 	size_t used;    /* bytes of it */
+	size_t mtu;     /* bytes, that bound the padding */
 };
 
 /* 0 or a negative errno. */
 int batch_init(struct batch *batch);
 void batch_done(struct batch *batch);
 
-/* Empty it. */
-void batch_reset(struct batch *batch);
+/* Empty it; packets that are added will be sealed with this MTU. */
+void batch_reset(struct batch *batch, size_t mtu);
 
 /*
  * Where a packet of `len` bytes (at most BATCH_PACKET_MAX) may be written, with room around as
- * packet.h asks; batch_add takes the room. NULL: the batch is full. An empty one never is.
+ * session_seal asks; batch_add takes the room. NULL: the batch is full. An empty one never is.
  */
 uint8_t *batch_room(const struct batch *batch, size_t len);
 

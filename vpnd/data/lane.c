@@ -85,7 +85,7 @@ static int move_out(struct lane *lane, mono_t now)
 	struct batch *batch = &lane->room->batch;
 	int n;
 
-	batch_reset(batch);
+	batch_reset(batch, lane->mtu);
 	n = tun_read_batch(&lane->tun, &lane->room->tun, batch);
 	if (n <= 0)
 		return n;
@@ -115,7 +115,7 @@ int lane_in(struct lane *lane, enum addr_family family, mono_t now)
 
 	if (n <= 0)
 		return n;
-	for (batch_reset(batch); udp_in_cut(&room->udp, batch); batch_reset(batch)) {
+	for (batch_reset(batch, 0); udp_in_cut(&room->udp, batch); batch_reset(batch, 0)) {
 		device_open_batch(lane->device, batch->packets, batch->count, now);
 		tun_write_batch(&lane->tun, &room->tun, batch);
 	}

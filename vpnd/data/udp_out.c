@@ -20,8 +20,8 @@ enum {
 struct message {
 	union sockaddr_any name;
 	struct udp_control control;
-	size_t first;     /* of its packets in the outbox */
-	size_t len, size; /* bytes of all, and of each but the last */
+	size_t first, count; /* of its packets in the outbox */
+	size_t len, size;    /* bytes of all, and of each but the last */
 };
 
 /* Messages to one socket that leave together. */
@@ -217,7 +217,7 @@ static bool fits_run(const struct outbox *box, const struct packet *packet)
 	size_t most = packet->path.remote.addr.family == ADDR_V6 ? RUN_V6 : RUN_V4;
 
 	return !box->closed && packet->len <= message->size && message->len + packet->len <= most &&
-	       box->packet_count - message->first < SEGMENTS && same_way(packet, last);
+	       message->count < SEGMENTS && same_way(packet, last);
 }
 
 static void begin_message(struct outbox *box, const struct packet *packet)
@@ -227,18 +227,30 @@ static void begin_message(struct outbox *box, const struct packet *packet)
 	describe(message, &box->hdrs[box->count].msg_hdr, &packet->path,
 		&box->iov[box->packet_count], 0);
 	message->first = box->packet_count;
+	message->count = 0;
 	message->len = 0;
 	message->size = packet->len;
 	box->count++;
+}
+
+/* Packets that lie side by side are one piece. */
+static void add_bytes(struct msghdr *hdr, const struct packet *packet)
+{
+	struct iovec *last = hdr->msg_iovlen ? &hdr->msg_iov[hdr->msg_iovlen - 1] : NULL;
+
+	if (last && (uint8_t *)last->iov_base + last->iov_len == packet->data)
+		last->iov_len += packet->len;
+	else
+		hdr->msg_iov[hdr->msg_iovlen++] = (struct iovec){packet->data, packet->len};
 }
 
 static void add_packet(struct outbox *box, const struct packet *packet)
 {
 	struct message *message = &box->messages[box->count - 1];
 
-	box->iov[box->packet_count] = (struct iovec){packet->data, packet->len};
+	add_bytes(&box->hdrs[box->count - 1].msg_hdr, packet);
 	box->packets[box->packet_count++] = packet;
-	box->hdrs[box->count - 1].msg_hdr.msg_iovlen++;
+	message->count++;
 	message->len += packet->len;
 	box->closed = !box->socket->segments || packet->len < message->size;
 }
@@ -252,7 +264,7 @@ static void finish_messages(struct outbox *box)
 		const struct packet *packet = box->packets[message->first];
 
 		give_class(hdr, &message->control, &packet->path, packet->class);
-		if (hdr->msg_iovlen > 1)
+		if (message->count > 1)
 			give_size(hdr, &message->control, message->size);
 		give_pktinfo(hdr, &message->control, &packet->path);
 	}
@@ -260,16 +272,17 @@ static void finish_messages(struct outbox *box)
 
 /* The same datagrams as the run had, each by itself. Returns how many the kernel took. */
 static size_t send_singly(
-	struct outbox *box, const struct message *message, size_t n, struct udp_errors *errors)
+	struct outbox *box, const struct message *message, struct udp_errors *errors)
 {
 	bool stale = false;
 	size_t sent = 0;
 
-	for (size_t i = message->first; i < message->first + n; i++) {
+	for (size_t i = message->first; i < message->first + message->count; i++) {
 		const struct packet *packet = box->packets[i];
+		struct iovec iov = {packet->data, packet->len};
 
-		sent += send_one(box->socket, &packet->path, packet->class, &box->iov[i],
-				&box->patience, &stale, errors) == 0;
+		sent += send_one(box->socket, &packet->path, packet->class, &iov, &box->patience,
+				&stale, errors) == 0;
 	}
 	if (stale)
 		peer_clear_local(box->packets[message->first]->peer);
@@ -284,9 +297,7 @@ static bool may_be_segmentation(int error)
 
 static void fall_back(struct outbox *box, size_t i, int error, struct udp_errors *errors)
 {
-	size_t n = box->hdrs[i].msg_hdr.msg_iovlen;
-
-	if (!send_singly(box, &box->messages[i], n, errors))
+	if (!send_singly(box, &box->messages[i], errors))
 		return; /* whatever it was, it was not that they were many */
 	errors->fallbacks++;
 	errors->fallback_error = error;
@@ -305,11 +316,11 @@ static void send_again(struct outbox *box, size_t i, struct udp_errors *errors)
 		peer_clear_local(box->packets[box->messages[i].first]->peer);
 	if (r == 0)
 		return;
-	if (hdr->msg_iovlen > 1 && may_be_segmentation(-r)) {
+	if (box->messages[i].count > 1 && may_be_segmentation(-r)) {
 		fall_back(box, i, -r, errors);
 		return;
 	}
-	errors->dropped += hdr->msg_iovlen;
+	errors->dropped += box->messages[i].count;
 	errors->newest = -r;
 }
 

@@ -28,6 +28,12 @@ struct engine_routes {
 
 typedef void (*engine_reloaded_fn)(void *arg, const struct privsep_reloaded *answer);
 
+/* Random bytes in stock. */
+struct engine_dice {
+	uint8_t bytes[256];
+	size_t left;
+};
+
 struct engine {
 	sd_event *event;
 	char host[HOST_NAME_MAX + 1]; /* this host's name */
@@ -36,6 +42,7 @@ struct engine {
 	struct privsep_start start;
 	struct lane_room room; /* shared by all lanes, which run one after another */
 	struct tunnel *tunnels[PRIVSEP_TUNNELS]; /* by slot; NULL: free */
+	struct engine_dice dice;
 	struct guard *guard;  /* of the time that handshakes of all tunnels take */
 	struct labels labels; /* of the initiations of all tunnels */
 	struct engine_routes routes;

@@ -18,10 +18,25 @@ static void send_datagram(
 	lane_send(&tunnel->lane, path, class, bytes, len);
 }
 
+/* Numbers that are no secrets: jitter and indices. They are wanted often, a few bytes at a time. */
+static void take_dice(struct engine_dice *dice, void *out, size_t len)
+{
+	if (dice->left < len) {
+		randombytes_buf(dice->bytes, sizeof(dice->bytes));
+		dice->left = sizeof(dice->bytes);
+	}
+	dice->left -= len;
+	memcpy(out, dice->bytes + dice->left, len);
+}
+
 static void random_bytes(void *arg, void *out, size_t len)
 {
-	(void)arg;
-	randombytes_buf(out, len);
+	struct tunnel *tunnel = arg;
+
+	if (len <= sizeof(uint32_t))
+		take_dice(&tunnel->engine->dice, out, len);
+	else
+		randombytes_buf(out, len);
 }
 
 static void timestamp(void *arg, uint8_t out[static TIMESTAMP_LEN])

@@ -16,7 +16,7 @@
 
 struct peer;
 
-/* Writable bytes that must lie before and after an inner packet that is to be sealed in place. */
+/* Writable bytes that suffice before and after an inner packet that is to be sealed in place. */
 enum {
 	PACKET_HEADROOM = sizeof(struct message_data),
 	PACKET_TAILROOM = PADDING_MULTIPLE + TAG_LEN,

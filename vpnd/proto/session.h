@@ -44,7 +44,7 @@ size_t session_padded_len(size_t len, size_t mtu);
 
 /*
  * Seal `*data` where it lies, padded to `padded_len`: afterwards data and len are the
- * datagram. Needs PACKET_HEADROOM before and PACKET_TAILROOM after, and session_can_send.
+ * datagram. Needs session_can_send, and room: PACKET_HEADROOM before, padding and TAG_LEN after.
  */
 void session_seal(struct session *session, uint8_t **data, size_t *len, size_t padded_len);
 

@@ -77,7 +77,7 @@ static struct pair open_pair(void)
 	pair.ours.v6 = open_socket("[::]:1", &pair.ours_v6);
 	pair.theirs.v4 = open_socket("127.0.0.1:1", &pair.theirs_v4);
 	pair.theirs.v6 = open_socket("[::1]:1", &pair.theirs_v6);
-	batch_reset(&batch);
+	batch_reset(&batch, 0);
 	errors = (struct udp_errors){0};
 	return pair;
 }
@@ -112,7 +112,7 @@ static void add(const struct path *path, const char *text, enum packet_verdict v
 /* All that waits at a socket, as long as it fits one batch. */
 static size_t receive(const struct udp_socket *udp)
 {
-	batch_reset(&batch);
+	batch_reset(&batch, 0);
 	in.ask = UDP_IN_BUFFERS;
 	assert_true(udp_in_receive(&in, udp) >= 0);
 	return udp_in_cut(&in, &batch);
@@ -340,12 +340,12 @@ static void no_message_is_larger_than_a_kernel_takes(void **state)
 	for (int i = 0; i < 2; i++) {
 		const struct udp_socket *to = i ? &pair.theirs.v6 : &pair.theirs.v4;
 
-		batch_reset(&batch);
+		batch_reset(&batch, 0);
 		add_many(&paths[i], 0, 200, 50); /* too many */
 		udp_out_batch(&pair.ours, &batch, &errors);
 		receive(to);
 		check_numbers(0, 200);
-		batch_reset(&batch);
+		batch_reset(&batch, 0);
 		add_many(&paths[i], 0, 100, 1452); /* too long */
 		udp_out_batch(&pair.ours, &batch, &errors);
 		receive(to);
@@ -365,13 +365,13 @@ static void more_than_a_batch_comes_in_several(void **state)
 
 	(void)state;
 	for (int i = 0; i < TRAINS; i++) {
-		batch_reset(&batch);
+		batch_reset(&batch, 0);
 		add_many(&v4, (uint8_t)(i * PER_TRAIN), PER_TRAIN, 32);
 		udp_out_batch(&pair.ours, &batch, &errors);
 	}
 	in.ask = UDP_IN_BUFFERS;
 	assert_int_equal(udp_in_receive(&in, &pair.theirs.v4), TRAINS);
-	for (batch_reset(&batch); udp_in_cut(&in, &batch); batch_reset(&batch))
+	for (batch_reset(&batch, 0); udp_in_cut(&in, &batch); batch_reset(&batch, 0))
 		for (size_t i = 0; i < batch.count; i++, n++)
 			assert_int_equal(batch.packets[i].data[0], next++);
 	assert_int_equal(n, TRAINS * PER_TRAIN);
@@ -403,7 +403,7 @@ static void refused_run_goes_one_by_one_and_none_twice(void **state)
 	assert_false(pair.ours.v4.segments);
 	assert_true(pair.ours.v6.segments);
 
-	batch_reset(&batch);
+	batch_reset(&batch, 0);
 	add_many(&v4, 0, 30, 600);
 	udp_out_batch(&pair.ours, &batch, &errors);
 	receive(&pair.theirs.v4);
@@ -430,7 +430,7 @@ static void narrow_path_takes_fragments(void **state)
 	(void)state;
 	set_lo_mtu(1400);
 	for (int i = 0; i < 2; i++) {
-		batch_reset(&batch);
+		batch_reset(&batch, 0);
 		add_many(&paths[i], 0, 20, 1452);
 		udp_out_batch(&pair.ours, &batch, &errors);
 		receive(i ? &pair.theirs.v6 : &pair.theirs.v4);
