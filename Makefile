@@ -134,23 +134,6 @@ $(BUILD)/tests/sim/%: $(OBJ)/tests/sim/%.o $(call objs,$(SIM_PARTS)) $(filter %.
 	$(call run,LD,$@)$(CC) $(LDFLAGS) -o $@ $< $(call objs,$(SIM_PARTS)) $(link_vpnd-proto) -lcmocka
 -include $(patsubst %.c,$(OBJ)/%.d,$(SIM_SRC) $(SIM_PARTS))
 
-# --- measuring: tests/bench/*.c, built by what measures -----------------------------------------------
-# aead.c measures each library that is installed: MACRO:package, where pkg-config knows it.
-AEAD_MEASURED = $(foreach m,GCRYPT:libgcrypt OPENSSL:libcrypto,$(shell \
-		pkg-config --exists $(lastword $(subst :, ,$(m))) && echo $(m)))
-AEAD_IPSEC_MB = $(wildcard /usr/include/intel-ipsec-mb.h)
-
-$(OBJ)/tests/bench/aead.o: CPPFLAGS += $(foreach m,$(AEAD_MEASURED),-DHAVE_$(firstword $(subst :, ,$(m)))) \
-		$(if $(AEAD_IPSEC_MB),-DHAVE_IPSEC_MB)
-$(BUILD)/tests/bench/aead: $(OBJ)/tests/bench/aead.o
-	@mkdir -p $(@D)
-	$(call run,LD,$@)$(CC) $(LDFLAGS) -o $@ $< -lsodium $(if $(AEAD_IPSEC_MB),-lIPSec_MB) \
-		$(foreach m,$(AEAD_MEASURED),$(shell pkg-config --libs $(lastword $(subst :, ,$(m)))))
-
-$(BUILD)/tests/bench/relay: $(OBJ)/tests/bench/relay.o $(filter %.a,$(link_vpnd-data))
-	@mkdir -p $(@D)
-	$(call run,LD,$@)$(CC) $(LDFLAGS) -o $@ $< $(link_vpnd-data)
-
 # --- checks ---------------------------------------------------------------------------------------
 # Tools of ours learn from the environment which build they are to use.
 export BUILD
@@ -196,6 +179,17 @@ bench-programs: $(BENCH_BIN)
 $(BUILD)/tests/bench/%: $(OBJ)/tests/bench/%.o $(filter %.a,$(link_vpnd-data))
 	@mkdir -p $(@D)
 	$(call run,LD,$@)$(CC) $(LDFLAGS) -o $@ $< $(link_vpnd-data)
+# aead.c measures each library that is installed: MACRO:package, where pkg-config knows it.
+AEAD_MEASURED = $(foreach m,GCRYPT:libgcrypt OPENSSL:libcrypto,$(shell \
+		pkg-config --exists $(lastword $(subst :, ,$(m))) && echo $(m)))
+AEAD_IPSEC_MB = $(wildcard /usr/include/intel-ipsec-mb.h)
+
+$(OBJ)/tests/bench/aead.o: CPPFLAGS += $(foreach m,$(AEAD_MEASURED),-DHAVE_$(firstword $(subst :, ,$(m)))) \
+		$(if $(AEAD_IPSEC_MB),-DHAVE_IPSEC_MB)
+$(BUILD)/tests/bench/aead: $(OBJ)/tests/bench/aead.o
+	@mkdir -p $(@D)
+	$(call run,LD,$@)$(CC) $(LDFLAGS) -o $@ $< -lsodium $(if $(AEAD_IPSEC_MB),-lIPSec_MB) \
+		$(foreach m,$(AEAD_MEASURED),$(shell pkg-config --libs $(lastword $(subst :, ,$(m)))))
 # It counts how often the core computes X25519.
 $(BUILD)/tests/bench/handshakes: LDFLAGS += -Wl,--wrap=crypto_scalarmult_curve25519 \
 	-Wl,--wrap=crypto_scalarmult_curve25519_base
