@@ -63,12 +63,12 @@ def tcp_frame(name, make_ip, gso, flags="A", seq=0xfffffff0, options=(), merges=
     return name, (NEEDS_CSUM, gso, start, at), frame, segments, merges
 
 
-def udp_frame(name, make_ip, merges=True):
-    def udp(n, payload):
-        return make_ip(n) / UDP(sport=5000, dport=4433) / Raw(payload)
-    frame, start, at = with_partial_checksum(udp(0, PAYLOAD))
+def udp_frame(name, make_ip, merges=True, payload=PAYLOAD):
+    def udp(n, part):
+        return make_ip(n) / UDP(sport=5000, dport=4433) / Raw(part)
+    frame, start, at = with_partial_checksum(udp(0, payload))
     return (name, (NEEDS_CSUM, UDP_L4, start, at), frame,
-            [bytes(udp(n, part)) for n, part in enumerate(pieces(PAYLOAD))], merges)
+            [bytes(udp(n, part)) for n, part in enumerate(pieces(payload))], merges)
 
 
 def v4(n, **fields):
@@ -102,11 +102,11 @@ def whole_frame(name, packet):
     return name, (NEEDS_CSUM, 0, start, at), frame, [bytes(packet)], False
 
 
-def zero_sum():
+def zero_sum(rest):
     """A datagram whose checksum comes out as 0, and is sent as 0xffff."""
     def make(word):
-        return IPv6(**V6) / UDP(sport=5000, dport=4433) / Raw(struct.pack("!HH", word, 1))
-    found = make(int.from_bytes(bytes(make(0))[46:48], "big"))
+        return IPv6(**V6) / UDP(sport=5000, dport=4433) / Raw(word + rest)
+    found = make(bytes(make(b"\0\0"))[46:48])
     assert bytes(found)[46:48] == b"\xff\xff"
     return found
 
@@ -124,9 +124,10 @@ FRAMES = [
     routed_frame(),
     udp_frame("udp4", v4),
     udp_frame("udp6", v6),
+    udp_frame("udp6_zero", v6, payload=bytes(zero_sum(PAYLOAD[2:SIZE])[Raw]) + PAYLOAD[SIZE:]),
     udp_frame("udp6_extended", v6_extended, merges=False),
     whole_frame("checksum_tcp4", tcp(v4(0), "A", seq=5, options=STAMP)),
-    whole_frame("checksum_udp6_zero", zero_sum()),
+    whole_frame("checksum_udp6_zero", zero_sum(b"\0\1")),
 ]
 
 

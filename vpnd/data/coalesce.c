@@ -177,8 +177,7 @@ static bool continues(const struct coalesce *c, const struct coalesce_frame *f,
 	const uint8_t *first = c->packets[f->first].data, *upper = packet->data + h->upper;
 	size_t payload = packet->len - h->len;
 
-	if (h->len != f->header_len || payload > f->size || f->len + payload > FRAME_MAX ||
-		!same_ip(first, packet->data, h))
+	if (payload > f->size || f->len + payload > FRAME_MAX || !same_ip(first, packet->data, h))
 		return false;
 	if (h->version == 4 && !id_follows(c, f, packet->data))
 		return false;

@@ -79,6 +79,18 @@ static void expect_around(int flow, enum flows_deviation how, uint8_t arg, const
 	expect(&s, frames);
 }
 
+/* Two unusual packets that are alike, which do not merge with each other either. */
+static void expect_alone(int flow, enum flows_deviation how, uint8_t arg)
+{
+	struct script s = {0};
+
+	next(&s, flow, 2);
+	next_unusual(&s, flow, how, arg);
+	next_unusual(&s, flow, how, arg);
+	next(&s, flow, 2);
+	expect(&s, "2 1 1 2");
+}
+
 static void consecutive_packets_become_one_frame(void **state)
 {
 	(void)state;
@@ -126,8 +138,8 @@ static void packet_of_other_ttl_class_or_fragmenting_starts_anew(void **state)
 	expect_around(UDP4, FLOWS_OTHER_FRAGMENTING, 0, "2 3");
 	expect_around(TCP6, FLOWS_OTHER_ID, 0, "2 1 2"); /* another flow label */
 	expect_around(UDP6, FLOWS_OTHER_ID, 0, "2 1 2");
-	expect_around(TCP4, FLOWS_RESERVED_BIT, 0, "2 1 2");
-	expect_around(UDP4, FLOWS_RESERVED_BIT, 0, "2 1 2");
+	expect_alone(TCP4, FLOWS_RESERVED_BIT, 0);
+	expect_alone(UDP4, FLOWS_RESERVED_BIT, 0);
 }
 
 static void ip_options_and_fragments_go_alone_in_their_place(void **state)
@@ -201,6 +213,65 @@ static void checksum_that_the_kernel_writes_otherwise_is_left_alone(void **state
 	expect_around(UDP6, FLOWS_OTHER_ZERO, 0, "5");
 }
 
+static void zero_where_udp_has_no_checksum_is_left_alone(void **state)
+{
+	struct script s = {0};
+
+	(void)state;
+	next_unusual(&s, UDP4, FLOWS_OTHER_ZERO, 0);
+	next_unusual(&s, UDP4, FLOWS_OTHER_ZERO, 0);
+	expect(&s, "2");
+	/* The sum is right all the same, but the kernel would write 0xffff. */
+	for (size_t i = 0; i < 2; i++)
+		memset(flows.packets[i].data + 26, 0, 2);
+	coalesce_batch(&coalesce, flows.packets, flows.count, ALL);
+	assert_int_equal(coalesce.count, 2);
+}
+
+static void tcp_and_udp_of_equal_ports_are_two_flows(void **state)
+{
+	struct script s = {0};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		next(&s, TCP4, 1);
+		next(&s, UDP4, 1);
+	}
+	flows_make(&flows, s.bytes, s.len);
+	for (size_t i = 1; i < flows.count; i += 2) {
+		memcpy(flows.packets[i].data + 20, flows.packets[0].data + 20, 4);
+		segments_finish_upper(flows.packets[i].data, flows.packets[i].len, 20, 17);
+	}
+	coalesce_batch(&coalesce, flows.packets, flows.count, ALL);
+	flows_check(&coalesce, flows.packets, flows.count);
+	assert_int_equal(coalesce.count, 2);
+}
+
+static void other_zero_of_an_ip_checksum_is_left_alone(void **state)
+{
+	struct script s = {0};
+	uint8_t *ip[2];
+
+	(void)state;
+	next(&s, UDP4, 2);
+	expect(&s, "2");
+	for (size_t i = 0; i < 2; i++)
+		ip[i] = flows.packets[i].data;
+	/* The identification that makes the checksum 0. */
+	for (unsigned int id = 0; ip[0][10] || ip[0][11]; id++) {
+		memcpy(ip[0] + 4, (uint8_t[]){(uint8_t)(id >> 8), (uint8_t)id}, 2);
+		segments_finish_ip(ip[0]);
+		memcpy(ip[1] + 4, (uint8_t[]){(uint8_t)((id + 1) >> 8), (uint8_t)(id + 1)}, 2);
+		segments_finish_ip(ip[1]);
+	}
+	coalesce_batch(&coalesce, flows.packets, flows.count, ALL);
+	assert_int_equal(coalesce.count, 1);
+	memset(ip[0] + 10, 0xff, 2);
+	coalesce_batch(&coalesce, flows.packets, flows.count, ALL);
+	flows_check(&coalesce, flows.packets, flows.count);
+	assert_int_equal(coalesce.count, 2);
+}
+
 static void empty_packet_goes_alone_in_its_place(void **state)
 {
 	(void)state;
@@ -232,6 +303,8 @@ static void tcp_flags_end_a_frame_or_go_alone(void **state)
 	for (uint8_t bit = 0; bit < 8; bit++) {
 		expect_around(TCP4, FLOWS_OTHER_FLAG, bit, frames[bit]);
 		expect_around(TCP6, FLOWS_OTHER_FLAG, bit, frames[bit]);
+		if (strchr(frames[bit], '1') && bit != 6)
+			expect_alone(TCP4, FLOWS_OTHER_FLAG, bit);
 	}
 	expect_around(TCP4, FLOWS_ECHO, 0, "2 3");
 	expect_around(TCP6, FLOWS_RESERVED_BIT, 0, "2 1 2");
@@ -358,6 +431,9 @@ int main(void)
 		cmocka_unit_test(identifications_that_do_not_count_up_start_anew),
 		cmocka_unit_test(wrong_checksum_is_never_merged),
 		cmocka_unit_test(checksum_that_the_kernel_writes_otherwise_is_left_alone),
+		cmocka_unit_test(zero_where_udp_has_no_checksum_is_left_alone),
+		cmocka_unit_test(tcp_and_udp_of_equal_ports_are_two_flows),
+		cmocka_unit_test(other_zero_of_an_ip_checksum_is_left_alone),
 		cmocka_unit_test(empty_packet_goes_alone_in_its_place),
 		cmocka_unit_test(shorter_packet_ends_a_frame_and_larger_begins_one),
 		cmocka_unit_test(tcp_flags_end_a_frame_or_go_alone),

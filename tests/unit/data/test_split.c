@@ -253,6 +253,31 @@ static void lengths_that_do_not_fit_are_refused(void **state)
 	}
 }
 
+/* Lengths that fit each other, but have no room for the headers. */
+static void headers_past_the_frame_are_refused(void **state)
+{
+	static const struct virtio_net_hdr tcp4 = {.gso_type = 1, .gso_size = 1};
+	static const struct virtio_net_hdr tcp6 = {.gso_type = 4, .gso_size = 1};
+	uint8_t v4[60] = {0x45, [9] = 6}, v6[60] = {0x60, [6] = 0, [40] = 6};
+
+	(void)state;
+	for (size_t offset = 12; offset <= 32; offset += 4)
+		v4[offset] = 0x50; /* of TCP, wherever that may be taken to begin */
+	for (uint8_t len = 20; len <= 60; len++) {
+		v4[3] = len;
+		for (uint8_t words = 0; words < 16; words++) {
+			bool fits = words == 5 && len >= 40;
+
+			v4[0] = (uint8_t)(0x40 | words);
+			assert_int_equal(begin(&tcp4, v4, len), fits ? 0 : -EBADMSG);
+		}
+	}
+	for (uint8_t len = 40; len <= 60; len++) {
+		v6[5] = len - 40;
+		assert_int_equal(begin(&tcp6, v6, len), -EBADMSG);
+	}
+}
+
 /* Cut as the oracle does, or refused where it refuses. */
 static void compare(const struct virtio_net_hdr *hdr, const uint8_t *bytes, size_t len)
 {
@@ -344,6 +369,7 @@ int main(void)
 		cmocka_unit_test(header_that_segments_cannot_share_is_refused),
 		cmocka_unit_test(tcp_frame_that_opens_or_resets_is_refused),
 		cmocka_unit_test(lengths_that_do_not_fit_are_refused),
+		cmocka_unit_test(headers_past_the_frame_are_refused),
 		cmocka_unit_test(flipped_frame_is_cut_as_the_oracle_does),
 		cmocka_unit_test(random_frame_is_cut_as_the_oracle_does),
 	};
