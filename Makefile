@@ -145,7 +145,7 @@ deps:
 check: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) check-all
 
-check-all: all $(UNIT_BIN) $(SIM_BIN)
+check-all: all bench-programs $(UNIT_BIN) $(SIM_BIN)
 	@scripts/check $(UNIT_BIN) $(SIM_BIN)
 
 # The same once more with the sanitizers, which need some minutes longer.

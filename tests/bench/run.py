@@ -39,6 +39,8 @@ def arguments(words):
                         metavar="A,B", help=f"of {', '.join(turn.GROUPS)}")
     parser.add_argument("--rounds", type=positive, default=3, help="alternations (3)")
     parser.add_argument("--seconds", type=positive, default=3, help="of each load (3)")
+    parser.add_argument("--into", type=pathlib.Path, default=BUILD, metavar="DIRECTORY",
+                        help="for bench.json and bench.svg (the build directory)")
     return parser.parse_args(words)
 
 
@@ -86,7 +88,7 @@ def main(words):
     where = (f"Linux {result['kernel']}, {result['cores']} x {result['cpu']}; "
              + "; ".join(text for text in versions.values() if text))
     how = f"medians of {options.rounds} rounds, {options.seconds} s each"
-    (BUILD / "bench.json").write_text(json.dumps(result, indent=2) + "\n")
-    (BUILD / "bench.svg").write_text(svg.picture(medians, "How fast", f"{where}; {how}"))
+    (options.into / "bench.json").write_text(json.dumps(result, indent=2) + "\n")
+    (options.into / "bench.svg").write_text(svg.picture(medians, "How fast", f"{where}; {how}"))
     print(f"{where}\n{how}; both gateways, both hosts and the load share these cores\n")
     print("\n".join([*table.blocks(medians), *table.promises(medians)]))

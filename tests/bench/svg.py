@@ -52,7 +52,9 @@ def _panel(x, y, figure, medians):
     mark = _promised(figure.key, medians)
     scale = BARS_WIDTH / (max([*values.values(), mark or 0]) or 1)
     yield _text(x, y + 12, TITLES[figure.key], "title")
-    yield _text(x + PANEL_WIDTH, y + 12, figure.unit, "soft end")
+    less = any(promise.key == figure.key and not promise.least for promise in PROMISES)
+    yield _text(x + PANEL_WIDTH, y + 12, figure.unit + (", less is better" if less else ""),
+                "soft end")
     top = y + TITLE_HEIGHT
     for number, (name, value) in enumerate(values.items()):
         at = top + number * (BAR_HEIGHT + BAR_GAP)
@@ -60,7 +62,7 @@ def _panel(x, y, figure, medians):
         yield _text(x + NAMES_WIDTH - 6, at + 11, name, "end")
         yield (f'<rect x="{x + NAMES_WIDTH}" y="{at}" width="{max(value * scale, 1):.1f}" '
                f'height="{BAR_HEIGHT}" rx="2" fill="{colour}"/>')
-        yield _text(x + NAMES_WIDTH + value * scale + 4, at + 11, f"{value:,.{figure.digits}f}")
+        yield _text(x + PANEL_WIDTH, at + 11, f"{value:,.{figure.digits}f}", "end")
     if mark is not None and values:
         at = x + NAMES_WIDTH + mark * scale
         bottom = top + len(values) * (BAR_HEIGHT + BAR_GAP)
