@@ -161,7 +161,7 @@ unit: $(UNIT_BIN) $(SIM_BIN)
 	@set -e; for t in $^; do echo "== $$t"; $$t; done
 
 # One of them: make net TESTS="-k rekey"
-net: all
+net: all bench-programs
 	@$(PYTHON) -B -m pytest -p no:cacheprovider tests/tree tests/net $(TESTS)
 
 demo: deps
