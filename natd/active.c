@@ -6,7 +6,28 @@
 
 #include "natd/ruleset.h"
 
-int active_load(const char *path, struct active **out, struct conf_errors *errors)
+int active_drain(struct active *active, bool draining)
+{
+	struct listing *wanted;
+	char *ruleset;
+	int r = ruleset_new(active->conf, draining, &ruleset);
+
+	if (r < 0)
+		return r;
+	r = listing_parse(ruleset, &wanted);
+	if (r < 0) {
+		free(ruleset);
+		return r;
+	}
+	listing_free(active->wanted);
+	free(active->ruleset);
+	active->wanted = wanted;
+	active->ruleset = ruleset;
+	active->draining = draining;
+	return 0;
+}
+
+int active_load(const char *path, bool draining, struct active **out, struct conf_errors *errors)
 {
 	struct active *active = calloc(1, sizeof(*active));
 	int r;
@@ -17,9 +38,7 @@ int active_load(const char *path, struct active **out, struct conf_errors *error
 	if (r == 0)
 		r = natd_conf_hash(active->conf, active->hash);
 	if (r == 0)
-		r = ruleset_new(active->conf, &active->ruleset);
-	if (r == 0)
-		r = listing_parse(active->ruleset, &active->wanted);
+		r = active_drain(active, draining);
 	if (r == 0)
 		r = ruleset_guard_new(active->conf, &active->guard);
 	if (r < 0) {

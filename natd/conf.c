@@ -15,8 +15,17 @@ static const struct conf_row subnet_rows[] = {
 	{"prefix", CONF_PREFIX, CONF_FIELD(struct natd_subnet, prefix), .required = true,
 		.help = "Private network whose hosts may use the uplinks"},
 	{"snat", CONF_ADDR, CONF_LIST(struct natd_subnet, snat, n_snat),
-		.help = "Public addresses to translate to, each host to one of them; without, the "
-			"address of the uplink"},
+		.help = "Public addresses to translate to, each host to one of them; without, "
+			"those "
+			"of the uplink"},
+	{"snat_prefix", CONF_PREFIX, CONF_FIELD(struct natd_subnet, snat_prefix),
+		.help = "Public prefix of the same length that takes the subnet's place, host part "
+			"and ports kept, instead of snat"},
+	{"translate", CONF_BOOL, CONF_FIELD(struct natd_subnet, translate), .fallback = "true",
+		.help = "Whether the subnet is translated at all; not if its addresses are public"},
+	{"random_ports", CONF_BOOL, CONF_FIELD(struct natd_subnet, random_ports),
+		.fallback = "false",
+		.help = "Take source ports at random, rather than keep those that are free"},
 	{"max_connections_per_host", CONF_INT,
 		CONF_FIELD(struct natd_subnet, max_connections_per_host), .min = 0, .max = 1 << 20,
 		.unit = "flows", .fallback = "0",
@@ -52,6 +61,9 @@ static const struct conf_row rows[] = {
 	{"never_uplink", CONF_CUSTOM, CONF_LIST(struct natd_conf, never_uplink, n_never_uplink),
 		.custom = &conf_type_prefix,
 		.help = "Prefixes behind tunnels: not translated, and never out by an uplink"},
+	{"exempt", CONF_CUSTOM, CONF_LIST(struct natd_conf, exempt, n_exempt),
+		.custom = &conf_type_prefix,
+		.help = "Destinations that the subnets reach by an uplink untranslated"},
 	{"ports", CONF_PORTS, CONF_FIELD(struct natd_conf, ports), .fallback = "\"1024-65535\"",
 		.help = "Source ports that translated flows may have"},
 	{"reserved_ports", CONF_INT, CONF_LIST(struct natd_conf, reserved_ports, n_reserved_ports),
@@ -65,9 +77,22 @@ static const struct conf_row rows[] = {
 	{"forwards", CONF_GROUP, CONF_LIST(struct natd_conf, forwards, n_forwards),
 		.group = &forward_table,
 		.help = "Ports that lead from the uplinks to inside hosts"},
+	{"manage_sysctl", CONF_BOOL, CONF_FIELD(struct natd_conf, manage_sysctl),
+		.fallback = "false",
+		.help = "Set the kernel's settings of connection tracking; if not, natd only says "
+			"which it would set"},
 };
 const struct conf_table natd_conf_table =
 	CONF_TABLE_CHECKED(struct natd_conf, rows, conf_check_whole);
+
+enum natd_translation natd_translation_of(const struct natd_subnet *subnet)
+{
+	if (!subnet->translate)
+		return NATD_NONE;
+	if (subnet->snat_prefix.addr.family != ADDR_NONE)
+		return NATD_TO_PREFIX;
+	return subnet->n_snat ? NATD_TO_POOL : NATD_TO_UPLINK;
+}
 
 int natd_conf_load(const char *path, struct natd_conf **out, struct conf_errors *errors)
 {

@@ -13,6 +13,9 @@
 /* An interface that leads to the Internet. */
 struct natd_uplink {
 	char name[IFNAMSIZ];
+	struct addr
+		*snat; /* for subnets that have none of their own; none: what the kernel takes */
+	size_t n_snat;
 	const config_setting_t *at; /* where it stands; only while the file is being checked */
 };
 
@@ -26,11 +29,22 @@ struct natd_prefix {
 struct natd_subnet {
 	struct conf_where where;
 	struct prefix prefix;
-	struct addr
-		*snat; /* public addresses, all of the prefix's family; none: the uplink's own */
+	struct addr *snat; /* public addresses, all of the prefix's family; none: the uplink's */
 	size_t n_snat;
+	struct prefix snat_prefix; /* takes the prefix's place, host part kept; ADDR_NONE if not */
+	bool translate;            /* false: its addresses are public, and stay */
+	bool random_ports;         /* no source port is kept */
 	uint32_t max_connections_per_host; /* 0: no limit */
 };
+
+/* How a subnet's flows are translated on the uplinks. */
+enum natd_translation {
+	NATD_TO_UPLINK, /* to an address of the uplink */
+	NATD_TO_POOL,   /* to one of `snat` */
+	NATD_TO_PREFIX, /* to `snat_prefix` */
+	NATD_NONE,      /* not at all */
+};
+enum natd_translation natd_translation_of(const struct natd_subnet *subnet);
 
 enum natd_protocol { NATD_TCP, NATD_UDP };
 
@@ -47,6 +61,7 @@ struct natd_timeouts {
 	uint32_t tcp_established_s;
 	uint32_t tcp_transitory_s; /* opening or closing */
 	uint32_t udp_s;
+	bool reset_expired; /* TCP that goes on after its time is reset, not taken up again */
 };
 
 struct natd_conf {
@@ -54,11 +69,13 @@ struct natd_conf {
 	struct natd_uplink *uplinks;
 	struct natd_subnet *subnets;
 	struct natd_prefix *never_uplink;
+	struct natd_prefix *exempt;
 	uint16_t *reserved_ports;
 	struct natd_forward *forwards;
-	size_t n_uplinks, n_subnets, n_never_uplink, n_reserved_ports, n_forwards;
+	size_t n_uplinks, n_subnets, n_never_uplink, n_exempt, n_reserved_ports, n_forwards;
 	struct conf_ports ports;
 	struct natd_timeouts timeouts;
+	bool manage_sysctl;
 };
 
 extern const struct conf_table natd_conf_table;

@@ -11,6 +11,24 @@ static bool overlap(const struct prefix *a, const struct prefix *b)
 	return prefix_covers(a, b) || prefix_covers(b, a);
 }
 
+static void check_snat_prefix(
+	struct conf_ctx *ctx, const struct natd_subnet *subnet, const char *prefix)
+{
+	char text[PREFIX_STRLEN];
+
+	if (subnet->snat_prefix.addr.family == ADDR_NONE)
+		return;
+	prefix_format(&subnet->snat_prefix, text);
+	if (subnet->snat_prefix.addr.family != subnet->prefix.addr.family)
+		conf_error_at(ctx, &subnet->where,
+			"snat_prefix: %s and subnet %s are of different families", text, prefix);
+	else if (subnet->snat_prefix.len != subnet->prefix.len)
+		conf_error_at(ctx, &subnet->where, "snat_prefix: %s and subnet %s differ in length",
+			text, prefix);
+	if (subnet->n_snat)
+		conf_error_at(ctx, &subnet->where, "snat_prefix and snat exclude each other");
+}
+
 void conf_check_subnet(struct conf_ctx *ctx, void *values)
 {
 	const struct natd_subnet *subnet = values;
@@ -20,6 +38,10 @@ void conf_check_subnet(struct conf_ctx *ctx, void *values)
 	if (subnet->prefix.len == 0)
 		conf_error_at(
 			ctx, &subnet->where, "prefix: %s is everything, not a subnet", prefix);
+	check_snat_prefix(ctx, subnet, prefix);
+	if (!subnet->translate && (subnet->n_snat || subnet->snat_prefix.addr.family != ADDR_NONE))
+		conf_error_at(ctx, &subnet->where,
+			"translate: false leaves nothing to snat and snat_prefix");
 	if (subnet->n_snat > NATD_POOL_MAX)
 		conf_error_at(ctx, &subnet->where, "snat: more than %d addresses", NATD_POOL_MAX);
 	for (size_t i = 0; i < subnet->n_snat; i++) {
@@ -48,11 +70,26 @@ void conf_check_forward(struct conf_ctx *ctx, void *values)
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
+static void check_uplink_pool(struct conf_ctx *ctx, const struct natd_uplink *uplink)
+{
+	char text[ADDR_STRLEN];
+
+	if (uplink->n_snat > NATD_POOL_MAX)
+		conf_error(ctx, uplink->at, "snat: more than %d addresses", NATD_POOL_MAX);
+	for (size_t i = 0; i < uplink->n_snat; i++)
+		for (size_t j = 0; j < i; j++)
+			if (addr_equal(&uplink->snat[i], &uplink->snat[j]))
+				conf_error(ctx, uplink->at, "snat: %s is listed twice",
+					addr_format(&uplink->snat[i], text));
+}
+
 static void check_uplinks(struct conf_ctx *ctx, const struct natd_conf *conf)
 {
 	if (conf->n_uplinks > NATD_UPLINKS_MAX)
 		conf_error(ctx, conf->uplinks[NATD_UPLINKS_MAX].at, "uplinks: more than %d",
 			NATD_UPLINKS_MAX);
+	for (size_t i = 0; i < conf->n_uplinks; i++)
+		check_uplink_pool(ctx, &conf->uplinks[i]);
 	for (size_t i = 0; i < conf->n_uplinks; i++)
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(conf->uplinks[i].name, conf->uplinks[j].name) == 0)
@@ -77,10 +114,45 @@ static void check_subnets(struct conf_ctx *ctx, const struct natd_conf *conf)
 					conf->subnets[j].where.line);
 }
 
-static void check_snat_is_outside(struct conf_ctx *ctx, const struct natd_conf *conf)
+/* NULL if no subnet has it in it. */
+static const struct natd_subnet *subnet_of(const struct natd_conf *conf, const struct addr *address)
+{
+	for (size_t i = 0; i < conf->n_subnets; i++)
+		if (prefix_contains(&conf->subnets[i].prefix, address))
+			return &conf->subnets[i];
+	return NULL;
+}
+
+static void check_uplink_snat(struct conf_ctx *ctx, const struct natd_conf *conf)
 {
 	char address[ADDR_STRLEN], prefix[PREFIX_STRLEN];
 
+	for (size_t i = 0; i < conf->n_uplinks; i++)
+		for (size_t k = 0; k < conf->uplinks[i].n_snat; k++) {
+			const struct addr *snat = &conf->uplinks[i].snat[k];
+			const struct natd_subnet *in = subnet_of(conf, snat);
+
+			if (in)
+				conf_error(ctx, conf->uplinks[i].at,
+					"snat: %s is in subnet %s, so it is not public",
+					addr_format(snat, address),
+					prefix_format(&in->prefix, prefix));
+		}
+}
+
+static void check_snat_is_outside(struct conf_ctx *ctx, const struct natd_conf *conf)
+{
+	char address[ADDR_STRLEN], prefix[PREFIX_STRLEN], other[PREFIX_STRLEN];
+
+	for (size_t i = 0; i < conf->n_subnets; i++)
+		for (size_t j = 0; j < conf->n_subnets; j++)
+			if (conf->subnets[i].snat_prefix.addr.family != ADDR_NONE &&
+				overlap(&conf->subnets[i].snat_prefix, &conf->subnets[j].prefix))
+				conf_error_at(ctx, &conf->subnets[i].where,
+					"snat_prefix: %s overlaps with subnet %s, so it is not "
+					"public",
+					prefix_format(&conf->subnets[i].snat_prefix, prefix),
+					prefix_format(&conf->subnets[j].prefix, other));
 	for (size_t i = 0; i < conf->n_subnets; i++)
 		for (size_t k = 0; k < conf->subnets[i].n_snat; k++)
 			for (size_t j = 0; j < conf->n_subnets; j++)
@@ -116,14 +188,36 @@ static void check_never_uplink(struct conf_ctx *ctx, const struct natd_conf *con
 	}
 }
 
+static void check_exempt(struct conf_ctx *ctx, const struct natd_conf *conf)
+{
+	char a[PREFIX_STRLEN], b[PREFIX_STRLEN];
+
+	for (size_t i = 0; i < conf->n_exempt; i++) {
+		const struct natd_prefix *exempt = &conf->exempt[i];
+
+		prefix_format(&exempt->prefix, a);
+		if (exempt->prefix.len == 0)
+			conf_error(
+				ctx, exempt->at, "exempt: %s leaves nothing that is translated", a);
+		for (size_t j = 0; j < i; j++)
+			if (overlap(&exempt->prefix, &conf->exempt[j].prefix))
+				conf_error(ctx, exempt->at, "exempt: %s overlaps with %s", a,
+					prefix_format(&conf->exempt[j].prefix, b));
+		for (size_t j = 0; j < conf->n_never_uplink; j++)
+			if (overlap(&exempt->prefix, &conf->never_uplink[j].prefix))
+				conf_error(ctx, exempt->at,
+					"exempt: %s overlaps with %s of never_uplink", a,
+					prefix_format(&conf->never_uplink[j].prefix, b));
+	}
+}
+
 static void check_forward_target(
 	struct conf_ctx *ctx, const struct natd_conf *conf, const struct natd_forward *forward)
 {
 	char address[ADDR_STRLEN];
 
-	for (size_t i = 0; i < conf->n_subnets; i++)
-		if (prefix_contains(&conf->subnets[i].prefix, &forward->to.address.addr))
-			return;
+	if (subnet_of(conf, &forward->to.address.addr))
+		return;
 	conf_error_at(ctx, &forward->where, "to: %s is in none of the subnets",
 		addr_format(&forward->to.address.addr, address));
 }
@@ -175,6 +269,8 @@ static void forget_settings(struct natd_conf *conf)
 		conf->uplinks[i].at = NULL;
 	for (size_t i = 0; i < conf->n_never_uplink; i++)
 		conf->never_uplink[i].at = NULL;
+	for (size_t i = 0; i < conf->n_exempt; i++)
+		conf->exempt[i].at = NULL;
 }
 
 void conf_check_whole(struct conf_ctx *ctx, void *values)
@@ -184,7 +280,9 @@ void conf_check_whole(struct conf_ctx *ctx, void *values)
 	check_uplinks(ctx, conf);
 	check_subnets(ctx, conf);
 	check_snat_is_outside(ctx, conf);
+	check_uplink_snat(ctx, conf);
 	check_never_uplink(ctx, conf);
+	check_exempt(ctx, conf);
 	check_forwards(ctx, conf);
 	check_ports(ctx, conf);
 	forget_settings(conf);

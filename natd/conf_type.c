@@ -23,6 +23,16 @@ static int refuse(
 /* --- uplinks ---------------------------------------------------------------------------------- */
 
 static const char name_expects[] = "an interface name: 1 to 15 of A-Z a-z 0-9 _ = + . -";
+static const char uplink_expects[] = "an interface name, or a group of name and snat";
+
+static const struct conf_row uplink_rows[] = {
+	{"name", CONF_IFNAME, CONF_FIELD(struct natd_uplink, name), .required = true,
+		.help = "Interface"},
+	{"snat", CONF_ADDR, CONF_LIST(struct natd_uplink, snat, n_snat),
+		.help = "Public addresses for what leaves here from subnets that have no snat of "
+			"their own"},
+};
+static const struct conf_table uplink_table = CONF_TABLE(struct natd_uplink, uplink_rows);
 
 /* As the base reads an interface's name: nothing in it has a meaning in a ruleset. */
 static bool is_ifname(const char *text)
@@ -40,12 +50,14 @@ static int parse_uplink(struct conf_ctx *ctx, const config_setting_t *at, void *
 	struct natd_uplink *uplink = dst;
 	const char *text = config_setting_get_string(at);
 
+	uplink->at = at;
+	if (config_setting_is_group(at))
+		return conf_group_parse(ctx, at, &uplink_table, uplink);
 	if (!text)
-		return conf_expected(ctx, at, name_expects);
+		return conf_expected(ctx, at, uplink_expects);
 	if (!is_ifname(text))
 		return refuse(ctx, at, "uplinks", name_expects);
 	memcpy(uplink->name, text, strlen(text) + 1);
-	uplink->at = at;
 	return 0;
 }
 
@@ -53,14 +65,22 @@ static void print_uplink(FILE *f, int indent, const void *src)
 {
 	const struct natd_uplink *uplink = src;
 
-	(void)indent;
-	fprintf(f, "\"%s\"", uplink->name);
+	if (uplink->n_snat)
+		conf_group_print(f, indent, &uplink_table, uplink);
+	else
+		fprintf(f, "\"%s\"", uplink->name);
+}
+
+static void free_uplink(void *dst)
+{
+	conf_group_free(&uplink_table, dst);
 }
 
 const struct conf_custom conf_type_uplink = {
-	.expects = name_expects,
+	.expects = uplink_expects,
 	.parse = parse_uplink,
 	.print = print_uplink,
+	.free = free_uplink,
 };
 
 /* --- prefixes --------------------------------------------------------------------------------- */
@@ -71,20 +91,22 @@ static int parse_prefix(struct conf_ctx *ctx, const config_setting_t *at, void *
 {
 	struct natd_prefix *out = dst;
 	const char *text = config_setting_get_string(at);
+	const char *key = config_setting_name(at);
 	char shown[PREFIX_STRLEN];
 	struct prefix masked;
 	int r;
 
 	if (!text)
 		return conf_expected(ctx, at, prefix_expects);
+	if (!key) /* one of a list, which has the name */
+		key = config_setting_name(config_setting_parent(at));
 	r = prefix_parse(text, true, &out->prefix);
 	out->at = at;
 	if (r == -EADDRNOTAVAIL && prefix_parse(text, false, &masked) == 0)
-		conf_error(ctx, at,
-			"never_uplink: \"%s\" has bits set past its length; the prefix is \"%s\"",
-			text, prefix_format(&masked, shown));
+		conf_error(ctx, at, "%s: \"%s\" has bits set past its length; the prefix is \"%s\"",
+			key, text, prefix_format(&masked, shown));
 	else if (r < 0)
-		refuse(ctx, at, "never_uplink", prefix_expects);
+		refuse(ctx, at, key, prefix_expects);
 	return r < 0 ? -EINVAL : 0;
 }
 
@@ -113,7 +135,10 @@ static const struct {
 	const char *name;
 	struct natd_timeouts timeouts;
 } profiles[] = {
-	{"cloud", {.tcp_established_s = 350, .tcp_transitory_s = 240, .udp_s = 350}},
+	{"cloud", {.tcp_established_s = 350,
+			  .tcp_transitory_s = 240,
+			  .udp_s = 350,
+			  .reset_expired = true}},
 	{"behave", {.tcp_established_s = 7440, .tcp_transitory_s = 240, .udp_s = 300}},
 };
 
@@ -125,6 +150,10 @@ static const struct conf_row timeout_rows[] = {
 		.fallback = "240", .help = "TCP that is opening or closing"},
 	{"udp", CONF_INT, SECONDS(udp_s), .unit = "seconds", .fallback = "300",
 		.help = "UDP, answered or not"},
+	{"reset_expired", CONF_BOOL, CONF_FIELD(struct natd_timeouts, reset_expired),
+		.fallback = "false",
+		.help = "Reset an inside host that speaks on an expired TCP flow, rather than take "
+			"the flow up again"},
 };
 static const struct conf_table timeout_table = CONF_TABLE(struct natd_timeouts, timeout_rows);
 

@@ -5,7 +5,10 @@
 
 #include "base/conf.h"
 
-/* struct natd_uplink and struct natd_prefix: a value that remembers its line for later checks. */
+/*
+ * struct natd_uplink, a name or a group, and struct natd_prefix: values that remember their line
+ * for later checks.
+ */
 extern const struct conf_custom conf_type_uplink, conf_type_prefix;
 
 /* struct natd_timeouts: the name of a profile, or a group of seconds over those of "behave". */

@@ -54,6 +54,8 @@ static int replace_kindly(struct nft *nft, const char *ruleset, const struct lis
 
 	if (r < 0 && r != -ENOENT)
 		return r;
+	if (found && listing_equal(wanted, found, why, whylen))
+		return 0;
 	r = replace_new(ruleset, wanted, found, &text);
 	if (r < 0) {
 		snprintf(why, whylen, "%s", strerror(-r));

@@ -32,7 +32,7 @@ static int check(const char *path, bool print)
 {
 	__attribute__((cleanup(active_freep))) struct active *active = NULL;
 	struct conf_errors errors = {0};
-	int r = active_load(path, &active, &errors);
+	int r = active_load(path, false, &active, &errors);
 
 	conf_errors_print(stderr, &errors);
 	if (r < 0 && !errors.n)

@@ -184,7 +184,7 @@ int natd_reload(struct natd *natd, char *err, size_t errlen)
 {
 	struct conf_errors errors = {0};
 	struct active *next = NULL;
-	int r = active_load(natd->options->config, &next, &errors);
+	int r = active_load(natd->options->config, natd->active->draining, &next, &errors);
 
 	if (r < 0) {
 		report_errors(&errors, r, err, errlen);
@@ -289,7 +289,7 @@ static int load_config(struct natd *natd)
 {
 	struct conf_errors errors = {0};
 	char err[NATD_ERRORS_SIZE];
-	int r = active_load(natd->options->config, &natd->active, &errors);
+	int r = active_load(natd->options->config, false, &natd->active, &errors);
 
 	if (r < 0)
 		report_errors(&errors, r, err, sizeof(err));

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 #define PORTS 65536
-#define KEEP_MIN 1024 /* ports that a part must have to keep those that come from it */
+#define PART_MIN 1024 /* ports that a part must have to be one of several */
+#define SEARCHED 128  /* ports that the kernel tries in turn, NF_NAT_MAX_ATTEMPTS */
 
 static void mark_taken(const struct natd_conf *conf, bool taken[static PORTS])
 {
@@ -32,6 +33,22 @@ static void collect(struct ports *out, const struct conf_ports *range, const boo
 	}
 }
 
+static void leave_small_parts_out(struct ports *out)
+{
+	uint32_t least = ports_count(ports_largest(out)) < PART_MIN ? 0 : PART_MIN;
+	size_t kept = 0;
+
+	if (!least)
+		out->parts[kept++] = *ports_largest(out);
+	for (size_t i = 0; least && i < out->n; i++)
+		if (ports_count(&out->parts[i]) >= least)
+			out->parts[kept++] = out->parts[i];
+	out->n = kept;
+	out->total = 0;
+	for (size_t i = 0; i < kept; i++)
+		out->total += ports_count(&out->parts[i]);
+}
+
 int ports_init(struct ports *out, const struct natd_conf *conf)
 {
 	/* Each port that is taken can end one part. */
@@ -47,6 +64,8 @@ int ports_init(struct ports *out, const struct natd_conf *conf)
 	*out = (struct ports){.parts = parts};
 	mark_taken(conf, taken);
 	collect(out, &conf->ports, taken);
+	if (out->n > 1)
+		leave_small_parts_out(out);
 	free(taken);
 	return 0;
 }
@@ -62,7 +81,17 @@ uint32_t ports_count(const struct conf_ports *part)
 	return (uint32_t)part->last - part->first + 1;
 }
 
-bool ports_keep(const struct conf_ports *part)
+uint32_t ports_usable(const struct ports *ports)
 {
-	return ports_count(part) >= KEEP_MIN;
+	return ports->total <= SEARCHED ? ports->total : ports->total - ports->total / 16;
+}
+
+const struct conf_ports *ports_largest(const struct ports *ports)
+{
+	const struct conf_ports *largest = &ports->parts[0];
+
+	for (size_t i = 1; i < ports->n; i++)
+		if (ports_count(&ports->parts[i]) > ports_count(largest))
+			largest = &ports->parts[i];
+	return largest;
 }

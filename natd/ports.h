@@ -12,7 +12,11 @@
 
 #include "natd/conf.h"
 
-/* Contiguous parts in ascending order, no two adjacent. */
+/*
+ * Contiguous parts in ascending order, no two adjacent. Which part a flow goes to is settled before
+ * the kernel looks for a free port in it, so a small part would overflow while others have room:
+ * parts of less than 1024 ports are left out, and if there are no others, all but the largest.
+ */
 struct ports {
 	struct conf_ports *parts;
 	size_t n;
@@ -30,9 +34,13 @@ void ports_done(struct ports *ports);
 uint32_t ports_count(const struct conf_ports *part);
 
 /*
- * True if flows whose own source port lies in `part` should stay in it, and so mostly keep that
- * port. In a small part too many of them could want the same few.
+ * How many flows one public address can have to one destination. The kernel tries 128 ports in turn
+ * before it takes to guessing, so of so few all are given out; of more, one in 16 is held back, and
+ * it finds a free one but once in a few million times.
  */
-bool ports_keep(const struct conf_ports *part);
+uint32_t ports_usable(const struct ports *ports);
+
+/* The part with the most ports. */
+const struct conf_ports *ports_largest(const struct ports *ports);
 
 #endif

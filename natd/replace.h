@@ -3,9 +3,11 @@
  * How a ruleset takes the place of what the kernel has under our table's name, in one transaction.
  * Pure.
  *
- * Rules, chains and sets are replaced. What carries memory stays as long as the new ruleset has it
- * too: counters their values, timeout objects the flows that were given them, dynamic sets the
- * hosts that they count.
+ * Only what differs is touched: a chain or a set is emptied and filled anew, what is not wanted
+ * goes, what is missing is added. If that will not do, since a set of that name is of another type,
+ * all rules, chains and sets are replaced. Either way what carries memory stays as long as the new
+ * ruleset has it too: counters their values, timeout objects the flows that were given them,
+ * dynamic sets what they count.
  */
 #ifndef NATD_REPLACE_H
 #define NATD_REPLACE_H
@@ -14,7 +16,8 @@
 
 /*
  * Write the commands that put `ruleset` (and `wanted`, the same taken apart) in the place of
- * `found`; NULL if there is no table. The caller frees *text. Returns 0 or -ENOMEM.
+ * `found`; NULL if there is no table. The caller frees *text. Returns 0, -EINVAL if `ruleset` is
+ * not laid out as ours, or -ENOMEM.
  */
 int replace_new(const char *ruleset, const struct listing *wanted, const struct listing *found,
 	char **text);

@@ -9,9 +9,13 @@
 #include "natd/ruleset_out.h"
 
 const char *const ruleset_drop_names[RULESET_DROPS] = {
+	[RULESET_DROP_DRAINING] = "draining",
+	[RULESET_DROP_EXPIRED] = "expired",
 	[RULESET_DROP_HOST_LIMIT] = "host_limit",
 	[RULESET_DROP_INVALID] = "invalid",
+	[RULESET_DROP_MARTIAN] = "martian",
 	[RULESET_DROP_NEVER_UPLINK] = "never_uplink",
+	[RULESET_DROP_NO_PORT] = "no_port",
 	[RULESET_DROP_NOT_LISTED] = "not_listed",
 	[RULESET_DROP_PRIVATE] = "private_source",
 	[RULESET_DROP_SPOOFED] = "spoofed",
@@ -28,18 +32,10 @@ const struct ruleset_words *ruleset_words_of(enum addr_family family)
 	return &ruleset_words[family == ADDR_V6];
 }
 
-bool ruleset_has_subnets(const struct ruleset_out *out, enum addr_family family)
+bool ruleset_has_forwards(const struct ruleset_out *out, enum addr_family family)
 {
-	for (size_t i = 0; i < out->conf->n_subnets; i++)
-		if (out->conf->subnets[i].prefix.addr.family == family)
-			return true;
-	return false;
-}
-
-bool ruleset_has_never_uplink(const struct ruleset_out *out, enum addr_family family)
-{
-	for (size_t i = 0; i < out->conf->n_never_uplink; i++)
-		if (out->conf->never_uplink[i].prefix.addr.family == family)
+	for (size_t i = 0; i < out->conf->n_forwards; i++)
+		if (out->conf->forwards[i].to.address.addr.family == family)
 			return true;
 	return false;
 }
@@ -158,6 +154,7 @@ static void write_ruleset(struct ruleset_out *out)
 	fputs("table " RULESET_FAMILY " " RULESET_TABLE " {\n", out->f);
 	ruleset_objects(out);
 	ruleset_filter(out);
+	ruleset_admit(out);
 	ruleset_translate(out);
 	fputs("}\n", out->f);
 }
@@ -189,9 +186,10 @@ static int write_text(struct ruleset_out *out, void (*write)(struct ruleset_out 
 	return 0;
 }
 
-static int make(const struct natd_conf *conf, void (*write)(struct ruleset_out *), char **text)
+static int make(const struct natd_conf *conf, bool draining, void (*write)(struct ruleset_out *),
+	char **text)
 {
-	struct ruleset_out out = {.conf = conf};
+	struct ruleset_out out = {.conf = conf, .draining = draining};
 	int r;
 
 	if (conf->n_uplinks == 1)
@@ -202,18 +200,21 @@ static int make(const struct natd_conf *conf, void (*write)(struct ruleset_out *
 	if (r == 0)
 		r = sort_subnets(&out);
 	if (r == 0)
+		r = ruleset_ways_init(&out);
+	if (r == 0)
 		r = write_text(&out, write, text);
+	free(out.ways);
 	free(out.subnets);
 	ports_done(&out.ports);
 	return r;
 }
 
-int ruleset_new(const struct natd_conf *conf, char **text)
+int ruleset_new(const struct natd_conf *conf, bool draining, char **text)
 {
-	return make(conf, write_ruleset, text);
+	return make(conf, draining, write_ruleset, text);
 }
 
 int ruleset_guard_new(const struct natd_conf *conf, char **text)
 {
-	return make(conf, write_guard, text);
+	return make(conf, false, write_guard, text);
 }

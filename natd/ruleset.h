@@ -10,10 +10,17 @@
  *   own_in, own_out  raw      what this host says from its reserved ports is not tracked
  *   dstnat           nat      forwarded ports are sent to their inside host
  *   forward          filter   replies pass at once; new flows pass if a subnet of ours starts them
+ *                             and there is a port for them
  *   input            filter   invalid packets are kept from killing this host's connections
  *   srcnat           nat      new flows of a subnet get their public address and port
  *   leak             filter   the last look: nothing for a tunnel, nothing with a private source
  *                             leaves by an uplink, whatever the chains above or others did
+ *
+ * That no port is left must be found out before srcnat, since the kernel drops a flow that it finds
+ * no port for in silence. So the forward chain counts the flows that each public address has to
+ * each destination (protocol, address and port). The kernel's counter of flows walks through all
+ * that it counts now and then. That is fine up to some thousands; of larger ranges it is given
+ * every 16th flow, by a hash, and 16 of those stand for all.
  */
 #ifndef NATD_RULESET_H
 #define NATD_RULESET_H
@@ -26,9 +33,13 @@
 
 /* Why a packet was dropped. Each has a counter named "drop_" and its name. */
 enum ruleset_drop {
+	RULESET_DROP_DRAINING,     /* would begin a flow while this host is being drained */
+	RULESET_DROP_EXPIRED,      /* TCP that goes on after its flow was forgotten */
 	RULESET_DROP_HOST_LIMIT,   /* max_connections_per_host is reached */
 	RULESET_DROP_INVALID,      /* belongs to no flow and can start none, says conntrack */
+	RULESET_DROP_MARTIAN,      /* to an address that nothing is forwarded to */
 	RULESET_DROP_NEVER_UPLINK, /* meant for a tunnel, about to leave by an uplink */
+	RULESET_DROP_NO_PORT,      /* no source port is left for its destination */
 	RULESET_DROP_NOT_LISTED,   /* to be forwarded from a source that is in no subnet */
 	RULESET_DROP_PRIVATE,      /* private source, about to leave by an uplink untranslated */
 	RULESET_DROP_SPOOFED,      /* a subnet's source from where that subnet is not */
@@ -44,8 +55,14 @@ extern const char *const ruleset_drop_names[RULESET_DROPS];
 char *ruleset_counter_out(const struct prefix *subnet, char out[static RULESET_NAME_SIZE]);
 char *ruleset_counter_in(const struct prefix *subnet, char out[static RULESET_NAME_SIZE]);
 
-/* Write the ruleset of a valid config. The caller frees *text. Returns 0 or -ENOMEM. */
-int ruleset_new(const struct natd_conf *conf, char **text);
+/*
+ * Write the ruleset of a valid config; `draining` for one that lets flows go on but none begin by
+ * an uplink. The caller frees *text. Returns 0 or -ENOMEM.
+ */
+int ruleset_new(const struct natd_conf *conf, bool draining, char **text);
+
+/* The head of the block that a ruleset has while it drains, and at no other time. */
+#define RULESET_DRAINING "chain draining"
 
 /*
  * Write the commands that put the guard in the place of the one before: a small table that is ours

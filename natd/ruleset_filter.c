@@ -1,6 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The ruleset's chains that judge: what is tracked, forwarded, and let out. */
+/* The ruleset's chains that every packet meets: what is tracked, passed on, and let out. */
 #include "natd/ruleset_out.h"
+
+/* --- what is not tracked ---------------------------------------------------------------------- */
+
+/*
+ * An ICMP error about what is not tracked would be invalid. `protocol` and `port` are where, in
+ * bits after the ICMP header's beginning, the packet inside has its protocol and source port.
+ */
+static void write_own_errors(struct ruleset_out *out, const char *chain, const char *types,
+	unsigned int protocol, unsigned int port)
+{
+	size_t n = 0;
+
+	for (uint32_t p = 1; p <= UINT16_MAX; p++)
+		n += ruleset_is_reserved(out->conf, p);
+	ruleset_chain(out, chain);
+	fprintf(out->f, "\t\t%s @th,%u,8 0x11 @th,%u,16%s", types, protocol, port,
+		n > 1 ? " {" : "");
+	for (uint32_t p = 1, i = 0; p <= UINT16_MAX; p++)
+		if (ruleset_is_reserved(out->conf, p))
+			fprintf(out->f, "%s 0x%x", i++ ? "," : "", p);
+	fputs(n > 1 ? " } notrack\n" : " notrack\n", out->f);
+	ruleset_end(out);
+}
 
 static void write_own(struct ruleset_out *out)
 {
@@ -8,8 +31,23 @@ static void write_own(struct ruleset_out *out)
 		return;
 	ruleset_base_chain(out, "own_in", "filter hook prerouting priority raw; policy accept");
 	ruleset_note(out, "What is not tracked cannot be taken over by a translated flow.");
-	ruleset_rule(out, "iifname %s udp dport @own_ports notrack", out->uplinks);
+	ruleset_rule(out,
+		"iifname %s meta l4proto vmap { icmp : goto own_error4, udp : goto own_udp, "
+		"ipv6-icmp : goto own_error6 }",
+		out->uplinks);
 	ruleset_end(out);
+
+	ruleset_chain(out, "own_udp");
+	ruleset_rule(out, "udp dport @own_ports notrack");
+	ruleset_end(out);
+
+	write_own_errors(out, "own_error4",
+		"icmp type { destination-unreachable, time-exceeded, parameter-problem }",
+		8 * (8 + 9), 8 * (8 + 20));
+	write_own_errors(out, "own_error6",
+		"icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, "
+		"parameter-problem }",
+		8 * (8 + 6), 8 * (8 + 40));
 
 	ruleset_base_chain(out, "own_out", "filter hook output priority raw; policy accept");
 	ruleset_rule(out, "oifname %s udp sport @own_ports notrack", out->uplinks);
@@ -26,7 +64,7 @@ static void write_subnet_map(struct ruleset_out *out, const char *match,
 	char prefix[PREFIX_STRLEN], name[RULESET_NAME_SIZE];
 	const char *comma = "";
 
-	if (!ruleset_has_subnets(out, words->family))
+	if (!ruleset_has(out, RULESET_SUBNETS, words->family))
 		return;
 	fprintf(out->f, "\t\t%s %s counter name %s %s map { ", match, out->uplinks, words->ip,
 		address);
@@ -53,6 +91,8 @@ static void write_accounting(struct ruleset_out *out)
 static void write_forward(struct ruleset_out *out)
 {
 	ruleset_base_chain(out, "forward", "filter hook forward priority filter; policy drop");
+	ruleset_note(out, "No larger segments than fit through the narrower way, there or back.");
+	ruleset_rule(out, "tcp flags syn tcp option maxseg size set rt mtu");
 	write_accounting(out);
 	ruleset_note(out, "Known flows go no further than here.");
 	ruleset_rule(out, "ct state vmap { invalid : goto drop_invalid, established : accept, "
@@ -61,81 +101,15 @@ static void write_forward(struct ruleset_out *out)
 	for (size_t i = 0; i < 2; i++) {
 		const struct ruleset_words *w = &ruleset_words[i];
 
-		if (!ruleset_has_subnets(out, w->family))
+		if (!ruleset_has(out, RULESET_SUBNETS, w->family))
 			continue;
-		ruleset_rule(out, "%s saddr @subnets%c goto from_subnet", w->ip, w->digit);
-		if (ruleset_has_never_uplink(out, w->family))
+		ruleset_rule(
+			out, "%s saddr @subnets%c goto from_subnet%c", w->ip, w->digit, w->digit);
+		if (ruleset_has(out, RULESET_NEVER_UPLINK, w->family))
 			ruleset_rule(out, "%s saddr @never_uplink%c %s daddr @subnets%c accept",
 				w->ip, w->digit, w->ip, w->digit);
 	}
 	ruleset_rule(out, "counter name \"drop_not_listed\" drop");
-	ruleset_end(out);
-}
-
-static void write_from_uplink(struct ruleset_out *out)
-{
-	char address[ADDR_STRLEN];
-
-	ruleset_chain(out, "from_uplink");
-	for (size_t i = 0; i < 2; i++) {
-		const struct ruleset_words *w = &ruleset_words[i];
-
-		if (ruleset_has_subnets(out, w->family) || ruleset_has_never_uplink(out, w->family))
-			ruleset_rule(out, "%s saddr @private%c counter name \"drop_spoofed\" drop",
-				w->ip, w->digit);
-	}
-	for (size_t i = 0; i < out->conf->n_forwards; i++) {
-		const struct natd_forward *forward = &out->conf->forwards[i];
-		const struct endpoint *to = &forward->to.address;
-
-		ruleset_rule(out, "ct status dnat %s daddr %s %s dport %u goto translated",
-			ruleset_words_of(to->addr.family)->ip, addr_format(&to->addr, address),
-			forward->protocol == NATD_TCP ? "tcp" : "udp", to->port);
-	}
-	ruleset_rule(out, "counter name \"drop_unsolicited\" drop");
-	ruleset_end(out);
-}
-
-static void write_host_limits(struct ruleset_out *out)
-{
-	char prefix[PREFIX_STRLEN], hosts[RULESET_NAME_SIZE];
-
-	for (size_t i = 0; i < out->conf->n_subnets; i++) {
-		const struct natd_subnet *subnet = out->subnets[i];
-		const char *ip = ruleset_words_of(subnet->prefix.addr.family)->ip;
-
-		if (!subnet->max_connections_per_host)
-			continue;
-		ruleset_rule(out,
-			"%s saddr %s add @%s { %s saddr ct count over %u } counter name "
-			"\"drop_host_limit\" drop",
-			ip, ruleset_prefix(&subnet->prefix, prefix), ruleset_hosts(subnet, hosts),
-			ip, subnet->max_connections_per_host);
-	}
-}
-
-static void write_from_subnet(struct ruleset_out *out)
-{
-	ruleset_chain(out, "from_subnet");
-	ruleset_note(out, "A source must be where its packets come from.");
-	ruleset_rule(out, "fib saddr . iif oif missing counter name \"drop_spoofed\" drop");
-	ruleset_note(out, "Into a tunnel, or to another inside network: as it is.");
-	ruleset_rule(out, "oifname != %s accept", out->uplinks);
-	write_host_limits(out);
-	ruleset_rule(out, "goto translated");
-	ruleset_end(out);
-}
-
-static void write_translated(struct ruleset_out *out)
-{
-	char name[RULESET_NAME_SIZE];
-
-	ruleset_chain(out, "translated");
-	ruleset_rule(out, "meta l4proto tcp ct timeout set \"%s\"",
-		ruleset_timeout_tcp(&out->conf->timeouts, name));
-	ruleset_rule(out, "meta l4proto udp ct timeout set \"%s\"",
-		ruleset_timeout_udp(&out->conf->timeouts, name));
-	ruleset_rule(out, "accept");
 	ruleset_end(out);
 }
 
@@ -158,25 +132,44 @@ static void write_input(struct ruleset_out *out)
 	ruleset_end(out);
 }
 
+static void write_private(struct ruleset_out *out, const struct ruleset_words *w)
+{
+	if (ruleset_has(out, RULESET_NEVER_UPLINK, w->family))
+		ruleset_rule(out,
+			"%s daddr @never_uplink%c counter name \"drop_never_uplink\" drop", w->ip,
+			w->digit);
+	if (ruleset_has(out, RULESET_EXEMPT, w->family))
+		ruleset_rule(out, "%s daddr @exempt%c accept", w->ip, w->digit);
+	if (ruleset_has(out, RULESET_PRIVATE, w->family))
+		ruleset_rule(out, "%s saddr @private%c counter name \"drop_private_source\" drop",
+			w->ip, w->digit);
+}
+
+/* An uplink may have such an address itself, where another NAT follows. */
+static void write_special(struct ruleset_out *out, const struct ruleset_words *w)
+{
+	if (!ruleset_has(out, RULESET_PRIVATE, w->family) &&
+		!ruleset_has(out, RULESET_UNTRANSLATED, w->family))
+		return;
+	if (ruleset_has(out, RULESET_UNTRANSLATED, w->family))
+		ruleset_rule(out, "%s saddr @untranslated%c accept", w->ip, w->digit);
+	ruleset_rule(out,
+		"%s saddr @special%c fib saddr . oif type != local counter name "
+		"\"drop_private_source\" drop",
+		w->ip, w->digit);
+}
+
 static void write_leak(struct ruleset_out *out)
 {
 	ruleset_base_chain(
 		out, "leak", "filter hook postrouting priority srcnat + 10; policy accept");
 	ruleset_note(out, "After translation, for what is forwarded and for what this host sends.");
 	ruleset_rule(out, "oifname != %s accept", out->uplinks);
-	for (size_t i = 0; i < 2; i++) {
-		const struct ruleset_words *w = &ruleset_words[i];
-		bool never_uplink = ruleset_has_never_uplink(out, w->family);
-
-		if (never_uplink)
-			ruleset_rule(out,
-				"%s daddr @never_uplink%c counter name \"drop_never_uplink\" drop",
-				w->ip, w->digit);
-		if (never_uplink || ruleset_has_subnets(out, w->family))
-			ruleset_rule(out,
-				"%s saddr @private%c counter name \"drop_private_source\" drop",
-				w->ip, w->digit);
-	}
+	for (size_t i = 0; i < 2; i++)
+		write_private(out, &ruleset_words[i]);
+	ruleset_rule(out, "ct status snat,dnat accept");
+	for (size_t i = 0; i < 2; i++)
+		write_special(out, &ruleset_words[i]);
 	ruleset_end(out);
 }
 
@@ -184,9 +177,6 @@ void ruleset_filter(struct ruleset_out *out)
 {
 	write_own(out);
 	write_forward(out);
-	write_from_uplink(out);
-	write_from_subnet(out);
-	write_translated(out);
 	write_drop_invalid(out);
 	write_input(out);
 	write_leak(out);

@@ -32,14 +32,17 @@ static void write_leak(struct ruleset_out *out)
 	ruleset_base_chain(
 		out, "leak", "filter hook postrouting priority srcnat + 20; policy accept");
 	ruleset_rule(out, "oifname != %s accept", out->uplinks);
+	for (size_t i = 0; i < 2; i++)
+		if (ruleset_has(out, RULESET_NEVER_UPLINK, ruleset_words[i].family))
+			ruleset_rule(out, "%s daddr @never_uplink%c drop", ruleset_words[i].ip,
+				ruleset_words[i].digit);
 	ruleset_rule(out, "ct status snat accept");
 	for (size_t i = 0; i < 2; i++) {
 		const struct ruleset_words *w = &ruleset_words[i];
-		bool never_uplink = ruleset_has_never_uplink(out, w->family);
 
-		if (never_uplink)
-			ruleset_rule(out, "%s daddr @never_uplink%c drop", w->ip, w->digit);
-		if (never_uplink || ruleset_has_subnets(out, w->family))
+		if (ruleset_has(out, RULESET_EXEMPT, w->family))
+			ruleset_rule(out, "%s daddr @exempt%c accept", w->ip, w->digit);
+		if (ruleset_has(out, RULESET_PRIVATE, w->family))
 			ruleset_rule(out, "%s saddr @private%c drop", w->ip, w->digit);
 	}
 	ruleset_end(out);

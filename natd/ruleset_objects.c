@@ -2,8 +2,6 @@
 /* The ruleset's counters, timeouts and sets. */
 #include "natd/ruleset_out.h"
 
-#define HOSTS_MAX 65536 /* inside hosts that a limit keeps apart, per subnet */
-
 static void write_counters(struct ruleset_out *out)
 {
 	char name[RULESET_NAME_SIZE];
@@ -52,7 +50,7 @@ void ruleset_uplinks(struct ruleset_out *out)
 	fputs(" }\n\t}\n", out->f);
 }
 
-static bool is_reserved(const struct natd_conf *conf, uint32_t port)
+bool ruleset_is_reserved(const struct natd_conf *conf, uint32_t port)
 {
 	for (size_t i = 0; i < conf->n_reserved_ports; i++)
 		if (conf->reserved_ports[i] == port)
@@ -70,7 +68,7 @@ static void write_own_ports(struct ruleset_out *out)
 	      "\tset own_ports {\n\t\ttype inet_service\n\t\telements = { ",
 		out->f);
 	for (uint32_t port = 1; port <= UINT16_MAX; port++) {
-		if (!is_reserved(out->conf, port))
+		if (!ruleset_is_reserved(out->conf, port))
 			continue;
 		fprintf(out->f, "%s%u", comma, port);
 		comma = ", ";
@@ -80,56 +78,85 @@ static void write_own_ports(struct ruleset_out *out)
 
 /* --- sets of prefixes ------------------------------------------------------------------------- */
 
-static void write_element(struct ruleset_out *out, const struct prefix *p, size_t *n)
-{
-	char text[PREFIX_STRLEN];
+static const char *const set_names[RULESET_SETS] = {
+	[RULESET_SUBNETS] = "subnets",
+	[RULESET_NEVER_UPLINK] = "never_uplink",
+	[RULESET_EXEMPT] = "exempt",
+	[RULESET_UNTRANSLATED] = "untranslated",
+	[RULESET_PRIVATE] = "private",
+};
 
-	fprintf(out->f, "%s%s", (*n)++ ? ", " : "", ruleset_prefix(p, text));
+static bool takes_subnet(enum ruleset_set set, const struct natd_subnet *subnet)
+{
+	bool untranslated = natd_translation_of(subnet) == NATD_NONE;
+
+	return set == RULESET_SUBNETS || (set == RULESET_UNTRANSLATED && untranslated) ||
+	       (set == RULESET_PRIVATE && !untranslated);
 }
 
-static void write_prefixes(struct ruleset_out *out, const char *name, bool subnets,
-	bool never_uplink, const struct ruleset_words *words)
+static bool takes_never_uplink(enum ruleset_set set)
+{
+	return set == RULESET_NEVER_UPLINK || set == RULESET_PRIVATE;
+}
+
+/* The next of the prefixes that a set of a family has, from *at on, or NULL. */
+static const struct prefix *next_prefix(
+	const struct ruleset_out *out, enum ruleset_set set, enum addr_family family, size_t *at)
 {
 	const struct natd_conf *conf = out->conf;
-	size_t n = 0;
 
-	fprintf(out->f, "\n\tset %s%c {\n\t\ttype %s\n\t\tflags interval\n\t\telements = { ", name,
-		words->digit, words->type);
-	for (size_t i = 0; subnets && i < conf->n_subnets; i++)
-		if (out->subnets[i]->prefix.addr.family == words->family)
-			write_element(out, &out->subnets[i]->prefix, &n);
-	for (size_t i = 0; never_uplink && i < conf->n_never_uplink; i++)
-		if (conf->never_uplink[i].prefix.addr.family == words->family)
-			write_element(out, &conf->never_uplink[i].prefix, &n);
-	fputs(" }\n\t}\n", out->f);
+	while (*at < conf->n_subnets + conf->n_never_uplink + conf->n_exempt) {
+		const struct prefix *prefix;
+		size_t i = (*at)++;
+		bool taken;
+
+		if (i < conf->n_subnets) {
+			taken = takes_subnet(set, out->subnets[i]);
+			prefix = &out->subnets[i]->prefix;
+		} else if (i - conf->n_subnets < conf->n_never_uplink) {
+			taken = takes_never_uplink(set);
+			prefix = &conf->never_uplink[i - conf->n_subnets].prefix;
+		} else {
+			taken = set == RULESET_EXEMPT;
+			prefix = &conf->exempt[i - conf->n_subnets - conf->n_never_uplink].prefix;
+		}
+		if (taken && prefix->addr.family == family)
+			return prefix;
+	}
+	return NULL;
 }
 
-static void write_prefix_sets_of(struct ruleset_out *out, const struct ruleset_words *words)
+bool ruleset_has(const struct ruleset_out *out, enum ruleset_set set, enum addr_family family)
 {
-	bool subnets = ruleset_has_subnets(out, words->family);
-	bool never_uplink = ruleset_has_never_uplink(out, words->family);
+	size_t at = 0;
 
-	if (subnets)
-		write_prefixes(out, "subnets", true, false, words);
-	if (never_uplink)
-		write_prefixes(out, "never_uplink", false, true, words);
-	if (subnets || never_uplink)
-		write_prefixes(out, "private", true, true, words);
+	return next_prefix(out, set, family, &at) != NULL;
+}
+
+static void write_prefixes(
+	struct ruleset_out *out, enum ruleset_set set, const struct ruleset_words *words)
+{
+	const struct prefix *prefix;
+	char text[PREFIX_STRLEN];
+	const char *comma = "";
+	size_t at = 0;
+
+	if (!ruleset_has(out, set, words->family))
+		return;
+	fprintf(out->f, "\n\tset %s%c {\n\t\ttype %s\n\t\tflags interval\n\t\telements = { ",
+		set_names[set], words->digit, words->type);
+	while ((prefix = next_prefix(out, set, words->family, &at))) {
+		fprintf(out->f, "%s%s", comma, ruleset_prefix(prefix, text));
+		comma = ", ";
+	}
+	fputs(" }\n\t}\n", out->f);
 }
 
 void ruleset_prefix_sets(struct ruleset_out *out)
 {
 	for (size_t i = 0; i < 2; i++)
-		write_prefix_sets_of(out, &ruleset_words[i]);
-}
-
-static void write_hosts(struct ruleset_out *out, const struct natd_subnet *subnet)
-{
-	const struct ruleset_words *words = ruleset_words_of(subnet->prefix.addr.family);
-	char name[RULESET_NAME_SIZE];
-
-	fprintf(out->f, "\n\tset %s {\n\t\ttype %s\n\t\tsize %d\n\t\tflags dynamic\n\t}\n",
-		ruleset_hosts(subnet, name), words->type, HOSTS_MAX);
+		for (size_t set = 0; set < RULESET_SETS; set++)
+			write_prefixes(out, (enum ruleset_set)set, &ruleset_words[i]);
 }
 
 void ruleset_objects(struct ruleset_out *out)
@@ -139,7 +166,8 @@ void ruleset_objects(struct ruleset_out *out)
 	ruleset_uplinks(out);
 	write_own_ports(out);
 	ruleset_prefix_sets(out);
-	for (size_t i = 0; i < out->conf->n_subnets; i++)
-		if (out->subnets[i]->max_connections_per_host)
-			write_hosts(out, out->subnets[i]);
+	ruleset_special_sets(out);
+	ruleset_forward_sets(out);
+	ruleset_admit_sets(out);
+	ruleset_choice_maps(out);
 }

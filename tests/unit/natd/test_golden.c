@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Each tests/golden/natd/NAME.conf is read and must give the errors of NAME.errors, or the ruleset
- * of NAME.nft, and our example must too. GOLDEN_UPDATE=1 in the environment writes them anew.
+ * of NAME.nft, and our examples must too. GOLDEN_UPDATE=1 in the environment writes them anew.
  */
 #include "tests/unit/natd/parse.h"
 
@@ -9,7 +9,7 @@
 
 #include "natd/ruleset.h"
 
-#define EXAMPLE "configs/natd.conf"
+#define EXAMPLES "configs/natd*.conf"
 
 /* What a config gives: its errors or its ruleset, and which of them. To be freed. */
 static char *outcome(const char *path, const char **kind)
@@ -22,7 +22,7 @@ static char *outcome(const char *path, const char **kind)
 
 	if (natd_conf_load(path, &conf, &errors) == 0) {
 		*kind = "nft";
-		assert_int_equal(ruleset_new(conf, &text), 0);
+		assert_int_equal(ruleset_new(conf, false, &text), 0);
 		natd_conf_free(conf);
 		return text;
 	}
@@ -71,10 +71,40 @@ static void every_config_gives_its_errors_or_its_ruleset(void **state)
 	globfree(&found);
 }
 
-static void the_example_gives_its_ruleset(void **state)
+/* configs/natd-pool.conf gives example-natd-pool.nft. */
+static void every_example_gives_its_ruleset(void **state)
 {
+	glob_t found;
+
 	(void)state;
-	compare(EXAMPLE, GOLDEN "example");
+	assert_int_equal(glob(EXAMPLES, 0, NULL, &found), 0);
+	assert_true(found.gl_pathc > 1);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		const char *name = strrchr(found.gl_pathv[i], '/') + 1;
+		char stem[256];
+
+		snprintf(stem, sizeof(stem), GOLDEN "example-%.*s",
+			(int)(strlen(name) - strlen(".conf")), name);
+		compare(found.gl_pathv[i], stem);
+	}
+	globfree(&found);
+}
+
+/* What drains differs from what does not in the rules that admit new flows alone. */
+static void a_ruleset_that_drains_says_so_by_a_block_of_its_own(void **state)
+{
+	struct natd_conf *conf =
+		parse_conf("uplinks = [ \"eth0\" ]; subnets = ( { prefix = \"10.1.0.0/16\"; } );");
+	char *text;
+
+	(void)state;
+	assert_int_equal(ruleset_new(conf, false, &text), 0);
+	assert_null(strstr(text, RULESET_DRAINING));
+	free(text);
+	assert_int_equal(ruleset_new(conf, true, &text), 0);
+	assert_non_null(strstr(text, RULESET_DRAINING " {"));
+	free(text);
+	natd_conf_free(conf);
 }
 
 static void hash_is_of_the_meaning_not_of_the_layout(void **state)
@@ -103,7 +133,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_config_gives_its_errors_or_its_ruleset),
-		cmocka_unit_test(the_example_gives_its_ruleset),
+		cmocka_unit_test(every_example_gives_its_ruleset),
+		cmocka_unit_test(a_ruleset_that_drains_says_so_by_a_block_of_its_own),
 		cmocka_unit_test(hash_is_of_the_meaning_not_of_the_layout),
 	};
 

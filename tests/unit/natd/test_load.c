@@ -25,7 +25,7 @@ static struct loaded make(const char *conf_text)
 	struct natd_conf *conf = parse_conf(conf_text);
 	struct loaded made;
 
-	assert_int_equal(ruleset_new(conf, &made.text), 0);
+	assert_int_equal(ruleset_new(conf, false, &made.text), 0);
 	assert_int_equal(listing_parse(made.text, &made.wanted), 0);
 	natd_conf_free(conf);
 	return made;
@@ -167,6 +167,34 @@ static void every_edit_by_others_is_seen_and_undone(void **state)
 	release(&b);
 }
 
+/* Chains and sets that are made anew are listed last: where all keep their order, none was. */
+static void an_edit_is_undone_and_nothing_else_touched(void **state)
+{
+	static const char *const edits[] = {
+		"insert rule inet gatehouse srcnat accept",
+		"flush chain inet gatehouse leak",
+		"flush set inet gatehouse subnets4",
+		"add chain inet gatehouse forward { policy accept; }",
+		"add chain inet gatehouse stranger; add rule inet gatehouse stranger goto refuse",
+	};
+	struct loaded b = make(CONF_B);
+	char *before, *after;
+
+	(void)state;
+	run("add table inet gatehouse; delete table inet gatehouse");
+	load(&b);
+	assert_int_equal(nft_list(nft, "inet", "gatehouse", &before, err, sizeof(err)), 0);
+	for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
+		run(edits[i]);
+		load(&b);
+		assert_int_equal(nft_list(nft, "inet", "gatehouse", &after, err, sizeof(err)), 0);
+		assert_string_equal(after, before);
+		free(after);
+	}
+	free(before);
+	release(&b);
+}
+
 static void a_missing_table_is_no_error(void **state)
 {
 	struct loaded a = make(CONF_A);
@@ -221,6 +249,7 @@ int main(void)
 		cmocka_unit_test(every_guard_is_taken_in_the_place_of_the_one_before),
 		cmocka_unit_test(loading_again_or_another_keeps_counters),
 		cmocka_unit_test(every_edit_by_others_is_seen_and_undone),
+		cmocka_unit_test(an_edit_is_undone_and_nothing_else_touched),
 		cmocka_unit_test(a_missing_table_is_no_error),
 		cmocka_unit_test(a_refused_ruleset_changes_nothing),
 	};

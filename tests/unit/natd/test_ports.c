@@ -31,7 +31,7 @@ static void throw_dice(struct dice *d)
 	uint32_t width = rand_r(&seed) % 2 ? 30 : 60000;
 	uint32_t first = random_port(1, 65535), last = first + (uint32_t)rand_r(&seed) % width;
 
-	*d = (struct dice){.uplink.name = "eth0"};
+	*d = (struct dice){.uplink.name = "eth0", .subnet.translate = true};
 	prefix_parse("10.40.15.0/24", true, &d->subnet.prefix);
 	last = last > 65535 ? 65535 : last;
 	d->conf = (struct natd_conf){.uplinks = &d->uplink,
@@ -62,8 +62,34 @@ static bool oracle(const struct natd_conf *conf, uint32_t port)
 	return ok;
 }
 
-static void parts_are_exactly_the_ports_that_nobody_has(void **state)
+/* Mark what is in a large run of ports that nobody has, or else in the largest. */
+static void mark_parts(const struct natd_conf *conf, bool in[65536])
 {
+	uint32_t longest = 0, run = 0, least;
+
+	for (uint32_t port = 0; port <= 65535; port++) {
+		run = oracle(conf, port) ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+	}
+	least = longest < 1024 ? longest : 1024;
+	run = 0;
+	for (uint32_t port = 0; port <= 65536; port++) {
+		if (port <= 65535 && oracle(conf, port)) {
+			run++;
+			continue;
+		}
+		for (uint32_t i = 1; run >= least && i <= run; i++)
+			in[port - i] = true;
+		if (longest < 1024 && run == longest)
+			return;
+		run = 0;
+	}
+}
+
+static void parts_are_large_runs_of_ports_that_nobody_has(void **state)
+{
+	static bool wanted[65536];
+
 	(void)state;
 	for (int round = 0; round < ROUNDS; round++) {
 		struct dice dice;
@@ -71,13 +97,15 @@ static void parts_are_exactly_the_ports_that_nobody_has(void **state)
 		uint32_t total = 0;
 
 		throw_dice(&dice);
+		memset(wanted, 0, sizeof(wanted));
+		mark_parts(&dice.conf, wanted);
 		assert_int_equal(ports_init(&ports, &dice.conf), 0);
 		for (uint32_t port = 0; port <= 65535; port++) {
 			int in = 0;
 
 			for (size_t i = 0; i < ports.n; i++)
 				in += port >= ports.parts[i].first && port <= ports.parts[i].last;
-			assert_int_equal(in, oracle(&dice.conf, port));
+			assert_int_equal(in, wanted[port]);
 			total += (uint32_t)in;
 		}
 		assert_int_equal(ports.total, total);
@@ -96,7 +124,7 @@ static void no_rule_translates_to_a_port_that_is_taken(void **state)
 		char *text;
 
 		throw_dice(&dice);
-		assert_int_equal(ruleset_new(&dice.conf, &text), 0);
+		assert_int_equal(ruleset_new(&dice.conf, false, &text), 0);
 		for (char *rule = text; (rule = strstr(rule, "masquerade to :")); rule++) {
 			unsigned int first, last;
 			int n = sscanf(rule, "masquerade to :%u-%u", &first, &last);
@@ -109,10 +137,19 @@ static void no_rule_translates_to_a_port_that_is_taken(void **state)
 	}
 }
 
+static void few_ports_are_all_given_out_and_of_many_some_are_held_back(void **state)
+{
+	(void)state;
+	assert_int_equal(ports_usable(&(struct ports){.total = 64}), 64);
+	assert_int_equal(ports_usable(&(struct ports){.total = 128}), 128);
+	assert_int_equal(ports_usable(&(struct ports){.total = 1600}), 1500);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parts_are_exactly_the_ports_that_nobody_has),
+		cmocka_unit_test(parts_are_large_runs_of_ports_that_nobody_has),
+		cmocka_unit_test(few_ports_are_all_given_out_and_of_many_some_are_held_back),
 		cmocka_unit_test(no_rule_translates_to_a_port_that_is_taken),
 	};
 
