@@ -99,6 +99,9 @@ int lane_out(struct lane *lane, mono_t now)
 {
 	int n, total = 0;
 
+	if (lane->tun.fd < 0)
+		return 0;
+
 	/* A frame that is begun is ended: what holds it is shared. */
 	do {
 		n = move_out(lane, now);
@@ -111,7 +114,8 @@ int lane_in(struct lane *lane, enum addr_family family, mono_t now)
 {
 	struct lane_room *room = lane->room;
 	struct batch *batch = &room->batch;
-	int n = udp_in_receive(&room->udp, socket_of(lane, family));
+	const struct udp_socket *socket = socket_of(lane, family);
+	int n = socket->fd < 0 ? 0 : udp_in_receive(&room->udp, socket);
 
 	if (n <= 0)
 		return n;

@@ -29,8 +29,8 @@ enum {
 	ROAMS_PER_MINUTE = 20, /* lines; whoever can send our packets on causes them */
 	CLOCKS_PER_MINUTE = 2,
 	RIVALS_PER_MINUTE = 2,
-	BATCHES_AT_ONCE = 8, /* of one descriptor, before others have their turn */
-	SAVE_SHARE = 20, /* saving takes at most this part of the time, unless changes are rare */
+	TURNS_AT_ONCE = 8, /* of one tunnel, before others have theirs */
+	SAVE_SHARE = 20,   /* saving takes at most this part of the time, unless changes are rare */
 };
 
 const char *tunnel_peer_label(const struct peer *peer, char out[static TUNNEL_PEER_LABEL])
@@ -46,6 +46,9 @@ static void set_timer(struct tunnel *tunnel)
 {
 	mono_t at = device_deadline(tunnel->device);
 
+	if (at.us == tunnel->timer_at.us)
+		return;
+	tunnel->timer_at = at;
 	if (at.us == MONO_NEVER.us) {
 		sd_event_source_set_enabled(tunnel->timer, SD_EVENT_OFF);
 		return;
@@ -60,6 +63,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *arg)
 
 	(void)source, (void)usec;
 	device_tick(tunnel->device, clock_mono());
+	tunnel->timer_at = MONO_NEVER; /* it went off, and is off */
 	set_timer(tunnel);
 	return 0;
 }
@@ -68,38 +72,81 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *arg)
  * A TUN whose interface is gone stays readable for ever: stop listening. The monitor may not know
  * yet; if the interface is in another network namespace, nobody else tells it.
  */
-static int stop_listening(struct tunnel *tunnel, sd_event_source *source, int error)
+static void lose_tun(struct tunnel *tunnel, int error)
 {
 	const struct privsep_slot lost = {.type = PRIVSEP_TUN_LOST, .slot = tunnel->slot};
 
 	log_debug("%s: TUN: %s", tunnel->name, strerror(-error));
 	engine_tell(tunnel->engine, &lost, sizeof(lost), -1);
-	return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	tunnel->tun_lost = true;
+	sd_event_source_set_enabled(tunnel->tun_source, SD_EVENT_OFF);
+}
+
+/* What the kernel refused once and is not asked for again; each is said once. */
+static void say_fallbacks(struct tunnel *tunnel)
+{
+	const struct lane *lane = &tunnel->lane;
+
+	if (lane->tun.fallbacks && !tunnel->said_tun_fallback) {
+		tunnel->said_tun_fallback = true;
+		log_warn("%s: the kernel refuses large frames for the TUN: packets go one by one",
+			tunnel->name);
+	}
+	if (lane->udp_errors.fallbacks && !tunnel->said_udp_fallback) {
+		tunnel->said_udp_fallback = true;
+		log_warn("%s: the kernel refuses to segment datagrams (%s): they go one by one%s",
+			tunnel->name, strerror(lane->udp_errors.fallback_error),
+			lane->udp_errors.fallback_error == EMSGSIZE
+				? " where the path's MTU is too small for them"
+				: "");
+	}
+}
+
+/*
+ * One look at the TUN, and one at the socket that datagrams came by last: what goes one way mostly
+ * has an answer. Returns how much there was.
+ */
+static int turn(struct tunnel *tunnel, mono_t now)
+{
+	int out = tunnel->tun_lost ? 0 : lane_out(&tunnel->lane, now);
+	int in = lane_in(&tunnel->lane, tunnel->family, now);
+
+	if (out < 0)
+		lose_tun(tunnel, out);
+	/* An error that waits at a socket goes away by being read. */
+	if (in < 0)
+		log_debug("%s: receive: %s", tunnel->name, strerror(-in));
+	return (out > 0 ? out : 0) + (in > 0 ? in : 0);
+}
+
+/* Work until nothing waits, but leave others their turn. */
+static int work(struct tunnel *tunnel)
+{
+	mono_t now = clock_mono(), idle_since = now;
+
+	for (int turns = 0; turns < TURNS_AT_ONCE; now = clock_mono()) {
+		if (turn(tunnel, now)) {
+			turns++;
+			idle_since = now;
+		} else if (mono_elapsed_us(idle_since, now) >= tunnel->busy_poll_us) {
+			break;
+		}
+	}
+	set_timer(tunnel);
+	say_fallbacks(tunnel);
+	return 0;
 }
 
 static int on_tun(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
-	struct tunnel *tunnel = arg;
-	int n = 1;
-
-	(void)fd, (void)revents;
-	for (int i = 0; i < BATCHES_AT_ONCE && n > 0; i++)
-		n = lane_out(&tunnel->lane, clock_mono());
-	set_timer(tunnel);
-	return n < 0 ? stop_listening(tunnel, source, n) : 0;
+	(void)source, (void)fd, (void)revents;
+	return work(arg);
 }
 
 static int on_udp(struct tunnel *tunnel, enum addr_family family)
 {
-	int n = 1;
-
-	for (int i = 0; i < BATCHES_AT_ONCE && n > 0; i++)
-		n = lane_in(&tunnel->lane, family, clock_mono());
-	set_timer(tunnel);
-	/* An error that waits at a socket goes away by being read. */
-	if (n < 0)
-		log_debug("%s: receive: %s", tunnel->name, strerror(-n));
-	return 0;
+	tunnel->family = family;
+	return work(tunnel);
 }
 
 static int on_udp4(sd_event_source *source, int fd, uint32_t revents, void *arg)
@@ -178,6 +225,8 @@ int tunnel_new(struct engine *engine, uint32_t slot, const char *name, struct tu
 		return -ENOMEM;
 	tunnel->engine = engine;
 	tunnel->slot = slot;
+	tunnel->family = ADDR_V4;
+	tunnel->timer_at = MONO_NEVER;
 	tunnel->loops = LOG_LIMIT_INIT(LOOPS_PER_MINUTE);
 	tunnel->roaming = LOG_LIMIT_INIT(ROAMS_PER_MINUTE);
 	tunnel->rivals = LOG_LIMIT_INIT(RIVALS_PER_MINUTE);
@@ -245,9 +294,11 @@ int tunnel_take_tun(struct tunnel *tunnel, int fd, uint32_t takes)
 {
 	int r = listen_at(tunnel, &tunnel->tun_source, fd, on_tun);
 
-	if (r == 0)
-		lane_set_tun(&tunnel->lane, fd, takes);
-	return r;
+	if (r < 0)
+		return r;
+	lane_set_tun(&tunnel->lane, fd, takes);
+	tunnel->tun_lost = false;
+	return 0;
 }
 
 int tunnel_take_udp(struct tunnel *tunnel, enum addr_family family, int fd, bool segments)
@@ -255,9 +306,10 @@ int tunnel_take_udp(struct tunnel *tunnel, enum addr_family family, int fd, bool
 	bool v6 = family == ADDR_V6;
 	int r = listen_at(tunnel, &tunnel->udp_source[v6], fd, v6 ? on_udp6 : on_udp4);
 
-	if (r == 0)
-		lane_set_udp(&tunnel->lane, family, fd, segments);
-	return r;
+	if (r < 0)
+		return r;
+	lane_set_udp(&tunnel->lane, family, fd, segments);
+	return 0;
 }
 
 int tunnel_take_uapi(struct tunnel *tunnel, int fd)

@@ -76,7 +76,11 @@ struct tunnel {
 	sd_event_source *tun_source;    /* NULL until the descriptors are here, as the next two */
 	sd_event_source *udp_source[2]; /* v4, v6 */
 	sd_event_source *timer;         /* the device's deadline */
-	sd_event_source *saver;         /* once, soon after a change */
+	mono_t timer_at;                /* what it is set to; MONO_NEVER: off */
+	enum addr_family family;        /* of the newest datagrams */
+	bool tun_lost;                  /* its device is gone: reading fails */
+	bool said_tun_fallback, said_udp_fallback; /* in the log */
+	sd_event_source *saver;                    /* once, soon after a change */
 	mono_t next_save; /* not before, so that saving a large state leaves time for work */
 };
 
