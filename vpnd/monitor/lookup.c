@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,28 +44,25 @@ static int isolate(int answer_fd, uid_t uid, gid_t gid, pid_t monitor)
 	return r < 0 ? r : process_die_with(monitor);
 }
 
-static void choose(const struct addrinfo *list, unsigned int attempt, uint16_t port,
-	struct lookup_answer *answer)
+static void take(const struct addrinfo *list, uint16_t port, struct lookup_answer *answer)
 {
-	const struct addrinfo *at = list;
-	union sockaddr_any address = {0};
-	unsigned int n = 0;
+	for (const struct addrinfo *i = list; i && answer->n < ROTATION_MAX; i = i->ai_next) {
+		struct endpoint *at = &answer->endpoints[answer->n];
+		union sockaddr_any address = {0};
 
-	for (const struct addrinfo *i = list; i; i = i->ai_next)
-		n++;
-	for (unsigned int i = n ? attempt % n : 0; i > 0; i--)
-		at = at->ai_next;
-	if (!at || at->ai_addrlen > sizeof(address)) {
-		snprintf(answer->reason, sizeof(answer->reason), "the name has no address");
-		return;
+		if (i->ai_addrlen > sizeof(address))
+			continue;
+		memcpy(&address, i->ai_addr, i->ai_addrlen);
+		if (sockaddr_to_endpoint(&address, at) < 0)
+			continue;
+		at->port = port;
+		answer->n++;
 	}
-	memcpy(&address, at->ai_addr, at->ai_addrlen);
-	if (sockaddr_to_endpoint(&address, &answer->endpoint) == 0)
-		answer->endpoint.port = port;
+	if (answer->n == 0)
+		snprintf(answer->reason, sizeof(answer->reason), "the name has no address");
 }
 
-static void look_up(
-	const char *host, uint16_t port, unsigned int attempt, struct lookup_answer *answer)
+static void look_up(const char *host, uint16_t port, struct lookup_answer *answer)
 {
 	const struct addrinfo hints = {
 		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_ADDRCONFIG};
@@ -74,15 +73,14 @@ static void look_up(
 		snprintf(answer->reason, sizeof(answer->reason), "%s", gai_strerror(r));
 		return;
 	}
-	choose(list, attempt, port, answer);
+	take(list, port, answer);
 	freeaddrinfo(list);
 }
 
 /* --- in the monitor
  * ------------------------------------------------------------------------------- */
 
-int lookup_new(const char *host, uint16_t port, unsigned int attempt, uid_t uid, gid_t gid,
-	struct lookup **out)
+int lookup_new(const char *host, uint16_t port, uid_t uid, gid_t gid, struct lookup **out)
 {
 	struct lookup_answer answer = {0};
 	_cleanup_free_ struct lookup *l = malloc(sizeof(*l));
@@ -102,7 +100,7 @@ int lookup_new(const char *host, uint16_t port, unsigned int attempt, uid_t uid,
 	if (pid == 0) {
 		if (isolate(write_end, uid, gid, monitor) < 0)
 			_exit(EXIT_FAILURE);
-		look_up(host, port, attempt, &answer);
+		look_up(host, port, &answer);
 		_exit(write(ANSWER_FD, &answer, sizeof(answer)) == sizeof(answer) ? EXIT_SUCCESS
 										  : EXIT_FAILURE);
 	}
@@ -124,15 +122,23 @@ int lookup_fd(const struct lookup *l)
 	return l->fd;
 }
 
+static bool can_be(const struct lookup_answer *answer)
+{
+	if (answer->n > ROTATION_MAX || !memchr(answer->reason, '\0', sizeof(answer->reason)))
+		return false;
+	for (size_t i = 0; i < answer->n; i++)
+		if (addr_bits(answer->endpoints[i].addr.family) == 0)
+			return false;
+	return true;
+}
+
 int lookup_read(const struct lookup *l, struct lookup_answer *out)
 {
 	struct lookup_answer answer;
 
 	/* A pipe takes and gives less than PIPE_BUF whole. */
-	if (read(l->fd, &answer, sizeof(answer)) != sizeof(answer) ||
-		!memchr(answer.reason, '\0', sizeof(answer.reason)) ||
-		(answer.endpoint.addr.family != ADDR_NONE &&
-			addr_bits(answer.endpoint.addr.family) == 0))
+	_Static_assert(sizeof(answer) <= PIPE_BUF, "an answer is written at once");
+	if (read(l->fd, &answer, sizeof(answer)) != sizeof(answer) || !can_be(&answer))
 		return -EIO;
 	*out = answer;
 	return 0;

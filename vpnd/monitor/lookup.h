@@ -7,21 +7,22 @@
 #include <sys/types.h>
 
 #include "base/addr.h"
+#include "vpnd/monitor/rotation.h"
 #include "vpnd/privsep.h"
 
 struct lookup;
 
 struct lookup_answer {
-	struct endpoint endpoint;    /* ADDR_NONE: not found */
-	char reason[PRIVSEP_REASON]; /* why not, in words */
+	uint32_t n;                              /* addresses found; 0: none */
+	struct endpoint endpoints[ROTATION_MAX]; /* in the order of RFC 6724 */
+	char reason[PRIVSEP_REASON];             /* why not, in words */
 };
 
 /*
- * Start. `attempt` chooses among the addresses that the name has, in the order in which RFC 6724
- * puts them, and begins again after the last. Returns 0 or a negative errno.
+ * Start. All addresses of both families are looked for, as far as this host has the family. Returns
+ * 0 or a negative errno.
  */
-int lookup_new(const char *host, uint16_t port, unsigned int attempt, uid_t uid, gid_t gid,
-	struct lookup **out);
+int lookup_new(const char *host, uint16_t port, uid_t uid, gid_t gid, struct lookup **out);
 
 /* End it, whether or not it has answered. */
 void lookup_free(struct lookup *l);

@@ -83,13 +83,12 @@ static void on_peer_state(struct monitor *m, struct held *h, const struct privse
 
 	if (i < 0)
 		return; /* not of the config: no route depends on it */
-	if (!told->up)
-		want_name(m, h, (size_t)i); /* it may have moved */
+	resolve_state(m->resolve, h->slot, told->public_key, told->up);
 	if (h->peers[i].down == !told->up)
 		return;
 	h->peers[i].down = !told->up;
 	log_escape(told->reason, strlen(told->reason), reason, sizeof(reason));
-	log_notice("tunnel %s: peer %s is %s%s%s", h->name,
+	log_notice_limited(&m->told, clock_mono(), "tunnel %s: peer %s is %s%s%s", h->name,
 		vpnd_conf_peer_label(&h->conf->peers[i], label), told->up ? "up" : "down",
 		reason[0] ? ": " : "", reason);
 	reconcile_soon(m->reconcile);
@@ -125,7 +124,7 @@ static void on_tunnel_failed(struct monitor *m, struct held *h, const struct pri
 			h->conf->where.line, h->name, file ? file : "", file ? ": " : "", reason);
 	else
 		snprintf(text, sizeof(text), "%s: %s", h->name, reason);
-	log_err("%s", text);
+	log_line_limited(&m->told, clock_mono(), LOG_LEVEL_ERR, "%s", text);
 	if (m->phase == STARTING)
 		monitor_stop(m, EXIT_FAILURE);
 	else if (m->reload)
@@ -141,7 +140,7 @@ static void on_ready(struct monitor *m)
 	else if (m->reload)
 		reload_engine_ready(m);
 	else if (m->phase == RUNNING)
-		log_notice("the engine is ready");
+		log_notice_limited(&m->told, clock_mono(), "the engine is ready");
 }
 
 static void keep_state(struct held *h, int *fd)
@@ -206,9 +205,13 @@ static void on_resolved(void *arg, uint32_t slot, const uint8_t public_key[stati
 	if (i < 0)
 		return;
 	if (endpoint) {
+		if (endpoint_equal(&h->peers[i].endpoint, endpoint))
+			log_debug("tunnel %s: %s is what it was", h->name,
+				h->conf->peers[i].endpoint.host);
+		else
+			log_info("tunnel %s: %s is %s", h->name, h->conf->peers[i].endpoint.host,
+				endpoint_format(endpoint, text));
 		h->peers[i].endpoint = *endpoint;
-		log_info("tunnel %s: %s is %s", h->name, h->conf->peers[i].endpoint.host,
-			endpoint_format(endpoint, text));
 	} else {
 		log_warn("tunnel %s: cannot look up %s: %s", h->name,
 			h->conf->peers[i].endpoint.host, reason);

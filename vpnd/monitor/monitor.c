@@ -39,6 +39,7 @@
 #define STATE_DIR "/var/lib/gatehouse"
 #define STOP_TIMEOUT_US (3 * US_PER_S)
 #define PATH_SIZE 4096
+#define TOLD_PER_MINUTE 120 /* log lines: hundreds of peers may go down at once */
 
 /* --- before anything is touched ------------------------------------------------------------------
  */
@@ -457,8 +458,11 @@ int monitor_main(const struct monitor_options *options)
 		log_err("out of memory");
 		return EXIT_FAILURE;
 	}
-	*m = (struct monitor){
-		.options = options, .started = clock_mono(), .lock_fd = -1, .control_fd = -1};
+	*m = (struct monitor){.options = options,
+		.started = clock_mono(),
+		.lock_fd = -1,
+		.control_fd = -1,
+		.told = LOG_LIMIT_INIT(TOLD_PER_MINUTE)};
 	r = start(m);
 	if (r >= 0)
 		r = sd_event_loop(m->event);

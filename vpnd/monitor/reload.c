@@ -13,6 +13,7 @@
 #include <systemd/sd-event.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "vpnd/monitor/engine_link.h"
 #include "vpnd/monitor/reconcile.h"
@@ -68,7 +69,8 @@ static void discard(struct monitor *m)
 
 static void refuse(struct monitor *m, int error, const char *reason)
 {
-	log_err("reload refused, nothing has changed: %s", reason);
+	log_line_limited(&m->told, clock_mono(), LOG_LEVEL_ERR,
+		"reload refused, nothing has changed: %s", reason);
 	answer(m, error, reason);
 	discard(m);
 }
@@ -250,7 +252,7 @@ static void commit(struct monitor *m)
 		if (gone[i])
 			remove_tunnel(m, i);
 	kernel_tell_routes(m);
-	log_notice("config %s is in force", m->hash);
+	log_notice_limited(&m->told, clock_mono(), "config %s is in force", m->hash);
 	answer(m, 0, "");
 	vpnd_conf_free(old);
 	free(rl);
@@ -292,7 +294,8 @@ void reload_start(struct monitor *m)
 	if (!m->conf)
 		return;
 	if (m->reload || m->phase != RUNNING || !m->engine_ready) {
-		log_warn("not reloading: a start or another reload is under way");
+		log_warn_limited(&m->told, clock_mono(),
+			"not reloading: a start or another reload is under way");
 		answer(m, -EBUSY, "a start or another reload is under way");
 		return;
 	}

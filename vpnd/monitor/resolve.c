@@ -13,8 +13,8 @@
 #include "vpnd/monitor/lookup.h"
 
 enum {
-	RUNNING_MAX = 16,   /* processes at once */
-	AGAIN_AFTER_S = 15, /* between lookups of a name that was found */
+	RUNNING_MAX = 16, /* processes at once */
+	ROUND_MAX_S = 60, /* longest time between the rounds over all addresses */
 	LOOKUP_TIMEOUT_S = 20,
 };
 #define CROWDED_US (250 * US_PER_MS)
@@ -27,10 +27,11 @@ struct name {
 	uint8_t public_key[KEY_LEN];
 	char *host;
 	uint16_t port;
-	unsigned int attempt;
-	bool found;  /* by the last lookup */
-	mono_t last; /* when that was */
-	struct backoff backoff;
+	bool silent; /* the peer does not answer */
+	mono_t last; /* when an address was told */
+	struct rotation rotation;
+	struct backoff backoff; /* of lookups that find nothing */
+	struct backoff rounds;  /* of addresses that do not help */
 	struct lookup *lookup;  /* NULL: none runs */
 	sd_event_source *timer; /* until the next lookup, or for the one that runs */
 	sd_event_source *io;    /* its answer */
@@ -62,21 +63,34 @@ static void end_lookup(struct name *n)
 	n->resolve->running--;
 }
 
+/* Tell the next address, and if that is needed, be ready to tell another. */
+static void tell(struct name *n, const struct lookup_answer *answer)
+{
+	struct resolve *r = n->resolve;
+	const struct endpoint *next;
+	bool last;
+
+	n->last = clock_mono();
+	backoff_reset(&n->backoff);
+	next = rotation_next(&n->rotation, answer->endpoints, answer->n, &last);
+	if (n->silent)
+		arm(n, last ? backoff_next_us(&n->rounds) : RESOLVE_TRY_S * US_PER_S);
+	else
+		sd_event_source_set_enabled(n->timer, SD_EVENT_OFF);
+	r->done(r->arg, n->slot, n->public_key, next, "");
+}
+
 static void finish(struct name *n, const struct lookup_answer *answer)
 {
 	struct resolve *r = n->resolve;
 
 	end_lookup(n);
-	n->last = clock_mono();
-	n->found = answer->endpoint.addr.family != ADDR_NONE;
-	if (n->found) {
-		backoff_reset(&n->backoff);
-		sd_event_source_set_enabled(n->timer, SD_EVENT_OFF);
-	} else {
-		arm(n, backoff_next_us(&n->backoff));
+	if (answer->n > 0) {
+		tell(n, answer);
+		return;
 	}
-	r->done(r->arg, n->slot, n->public_key, n->found ? &answer->endpoint : NULL,
-		answer->reason);
+	arm(n, backoff_next_us(&n->backoff));
+	r->done(r->arg, n->slot, n->public_key, NULL, answer->reason);
 }
 
 static void fail(struct name *n, const char *reason)
@@ -105,11 +119,10 @@ static int on_answer(sd_event_source *source, int fd, uint32_t events, void *arg
 static int start(struct name *n)
 {
 	struct resolve *r = n->resolve;
-	int e = lookup_new(n->host, n->port, n->attempt, r->uid, r->gid, &n->lookup);
+	int e = lookup_new(n->host, n->port, r->uid, r->gid, &n->lookup);
 
 	if (e < 0)
 		return e;
-	n->attempt++;
 	r->running++;
 	e = sd_event_add_io(
 		r->event, &n->io, lookup_fd(n->lookup), EPOLLIN | EPOLLHUP, on_answer, n);
@@ -124,6 +137,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 
 	(void)source;
 	(void)usec;
+	if (!n->silent && mono_is_set(n->last) && !n->lookup)
+		return 0; /* it answers after all */
 	if (n->lookup)
 		fail(n, "no answer from the name servers");
 	else if (n->resolve->running >= RUNNING_MAX)
@@ -163,7 +178,9 @@ static int add(struct resolve *r, uint32_t slot, const uint8_t *public_key, cons
 		.slot = slot,
 		.port = port,
 		.host = strdup(host),
-		.backoff = BACKOFF_INIT(US_PER_S, 2 * US_PER_S, 60 * US_PER_S)};
+		.backoff = BACKOFF_INIT(US_PER_S, 2 * US_PER_S, 60 * US_PER_S),
+		.rounds = BACKOFF_INIT(RESOLVE_TRY_S * US_PER_S, 2 * RESOLVE_TRY_S * US_PER_S,
+			ROUND_MAX_S * US_PER_S)};
 	memcpy(n->public_key, public_key, KEY_LEN);
 	if (!n->host || sd_event_add_time_relative(r->event, &n->timer, CLOCK_MONOTONIC, 0,
 				1 * US_PER_MS, on_timer, n) < 0) {
@@ -178,15 +195,27 @@ static int add(struct resolve *r, uint32_t slot, const uint8_t *public_key, cons
 int resolve_want(struct resolve *r, uint32_t slot, const uint8_t public_key[static KEY_LEN],
 	const char *host, uint16_t port)
 {
-	struct name *n = find(r, slot, public_key);
+	return find(r, slot, public_key) ? 0 : add(r, slot, public_key, host, port);
+}
 
-	if (!n)
-		return add(r, slot, public_key, host, port);
-	if (!n->lookup && n->found && mono_expired_s(n->last, AGAIN_AFTER_S, clock_mono())) {
-		n->found = false;
-		arm(n, 0);
+void resolve_state(
+	struct resolve *r, uint32_t slot, const uint8_t public_key[static KEY_LEN], bool answers)
+{
+	struct name *n = find(r, slot, public_key);
+	uint64_t tried_us;
+
+	if (!n || n->silent == !answers)
+		return;
+	n->silent = !answers;
+	if (answers) {
+		/* The next time it is silent, this address is the last one to be tried again. */
+		backoff_reset(&n->rounds);
+		return;
 	}
-	return 0;
+	if (n->lookup || !mono_is_set(n->last))
+		return; /* what is under way will tell */
+	tried_us = mono_elapsed_us(n->last, clock_mono());
+	arm(n, tried_us < RESOLVE_TRY_S * US_PER_S ? RESOLVE_TRY_S * US_PER_S - tried_us : 0);
 }
 
 void resolve_forget(struct resolve *r, uint32_t slot)

@@ -27,12 +27,20 @@ int resolve_new(sd_event *event, uid_t uid, gid_t gid, resolve_done_fn done, voi
 void resolve_free(struct resolve *r);
 
 /*
- * Look `host` up for a peer, now and until it succeeds. Asked again while that goes on, or soon
- * after it succeeded, nothing happens; later, there is a new lookup, and with each the next one of
- * the addresses that the name has. Returns 0 or -ENOMEM.
+ * Look `host` up for a peer, now and until it succeeds. Asked again, nothing happens. Returns 0 or
+ * -ENOMEM.
  */
 int resolve_want(struct resolve *r, uint32_t slot, const uint8_t public_key[static KEY_LEN],
 	const char *host, uint16_t port);
+
+/*
+ * The peer does not answer, or answers again. For as long as it does not, its name is looked up
+ * anew and again, and with each answer the next of its addresses is told: each has RESOLVE_TRY_S to
+ * show what it is worth. After a round over all of them it goes on more slowly.
+ */
+#define RESOLVE_TRY_S 10 /* seconds: two handshakes, and what a slow one takes */
+void resolve_state(
+	struct resolve *r, uint32_t slot, const uint8_t public_key[static KEY_LEN], bool answers);
 
 /* Nothing more for the peers of this slot. */
 void resolve_forget(struct resolve *r, uint32_t slot);

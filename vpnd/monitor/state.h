@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/log.h"
 #include "base/mono.h"
 #include "vpnd/conf.h"
 #include "vpnd/monitor/groups.h"
@@ -51,6 +52,7 @@ struct monitor {
 	struct engine_link *link; /* NULL while there is no engine */
 	bool engine_ready;        /* it has carried out all that it was told */
 	unsigned int engine_restarts;
+	struct log_limit told;         /* lines that the engine can provoke */
 	sd_event_source *engine_timer; /* until the next start, or for one that is not ready */
 
 	struct labels *labels; /* of our initiations */
