@@ -130,6 +130,14 @@ static const struct conf_row rows[] = {
 		.help = "Which packets look into which routing table"},
 	{"table", CONF_INT, CONF_FIELD(struct vpnd_conf, table), .min = 1, .max = UINT32_MAX,
 		.fallback = TEXT(254), .help = "Routing table of routes that name none"},
+	{"on_state_change", CONF_PATH, CONF_FIELD(struct vpnd_conf, on_state_change),
+		.help = "Program that is run, with a JSON object on its standard input, when a "
+			"tunnel or a prefix changes its state"},
+	{"hook_user", CONF_STRING, CONF_FIELD(struct vpnd_conf, hook_user),
+		.help = "User that it runs as; engine_user if it is not set"},
+	{"hook_timeout_s", CONF_INT, CONF_FIELD(struct vpnd_conf, hook_timeout_s), .min = 1,
+		.max = 3600, .unit = "seconds", .fallback = "10",
+		.help = "How long it may take before it is killed"},
 };
 const struct conf_table vpnd_conf_table =
 	CONF_TABLE_CHECKED(struct vpnd_conf, rows, conf_check_whole);

@@ -98,7 +98,10 @@ struct vpnd_conf {
 	size_t n_routes;
 	struct vpnd_rule_conf *rules;
 	size_t n_rules;
-	uint32_t table; /* of routes that name none */
+	uint32_t table;        /* of routes that name none */
+	char *on_state_change; /* NULL: none */
+	char *hook_user;       /* NULL: engine_user */
+	uint32_t hook_timeout_s;
 };
 
 /* The keys, for conf_help and for printing. */

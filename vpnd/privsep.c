@@ -184,6 +184,7 @@ static const struct rule rules[] = {
 	{MONITOR(PRIVSEP_LABEL_FLOOR), .size = sizeof(struct privsep_label), .fits = fits_label},
 	{MONITOR(PRIVSEP_REROUTED), PLAIN},
 	{MONITOR(PRIVSEP_PATH_STALE), OF(path), .fits = fits_path},
+	{MONITOR(PRIVSEP_KERNEL), .size = sizeof(struct privsep_kernel)},
 	{MONITOR(PRIVSEP_STOP), PLAIN},
 	{ENGINE(PRIVSEP_READY), PLAIN},
 	{ENGINE(PRIVSEP_BIND), OF(bind)},

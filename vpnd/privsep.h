@@ -59,6 +59,7 @@ enum privsep_type {
 	PRIVSEP_REROUTED,      /* struct privsep_plain: routes or addresses of the host changed */
 	PRIVSEP_PATH_STALE,    /* struct privsep_path: answer to PATH, if it is stale */
 	PRIVSEP_LABEL_FLOOR,   /* struct privsep_label: as LABEL, of all times before */
+	PRIVSEP_KERNEL,        /* struct privsep_kernel: for status */
 	PRIVSEP_STOP,          /* struct privsep_plain: exit 0 */
 
 	/* engine to monitor */
@@ -201,6 +202,13 @@ struct privsep_route {
 	uint8_t installed;    /* the kernel has it; else `slot` is the tunnel to wait for */
 	uint8_t n_more;       /* tunnels that carry it beside the one in `slot`, by ecmp: */
 	uint32_t more[PRIVSEP_VIA - 1];
+	uint32_t table; /* routing table */
+};
+
+/* How often the kernel was not as it should be, since the monitor started. */
+struct privsep_kernel {
+	uint32_t type;
+	uint64_t repairs, overruns, resyncs;
 };
 
 struct privsep_reloaded {
@@ -258,6 +266,7 @@ union privsep_message {
 	struct privsep_result result;
 	struct privsep_endpoint endpoint;
 	struct privsep_route route;
+	struct privsep_kernel kernel;
 	struct privsep_reloaded reloaded;
 	struct privsep_failed failed;
 	struct privsep_label label;

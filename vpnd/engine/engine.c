@@ -303,6 +303,9 @@ static void carry_out(struct engine *engine, const union privsep_message *msg, i
 	case PRIVSEP_ROUTE:
 		add_route(engine, &msg->route);
 		break;
+	case PRIVSEP_KERNEL:
+		engine->kernel = msg->kernel;
+		break;
 	case PRIVSEP_RELOADED:
 		reloaded(engine, &msg->reloaded);
 		break;

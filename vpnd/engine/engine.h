@@ -46,6 +46,7 @@ struct engine {
 	struct guard *guard;  /* of the time that handshakes of all tunnels take */
 	struct labels labels; /* of the initiations of all tunnels */
 	struct engine_routes routes;
+	struct privsep_kernel kernel; /* for status */
 	struct paths paths;
 	struct control_server *control; /* NULL when there is no control socket */
 	struct watch *watch;            /* liveness of all tunnels */

@@ -315,6 +315,16 @@ static json_t *engine_json(const struct privsep_start *start)
 	});
 }
 
+static json_t *kernel_json(const struct privsep_kernel *kernel)
+{
+	return object((const struct field[]){
+		{"repairs", json_integer((json_int_t)kernel->repairs)},
+		{"overruns", json_integer((json_int_t)kernel->overruns)},
+		{"resyncs", json_integer((json_int_t)kernel->resyncs)},
+		{0},
+	});
+}
+
 struct json_t *status_json(struct engine *engine, mono_t now, struct wall wall)
 {
 	const struct moment moment = {now, wall};
@@ -330,6 +340,7 @@ struct json_t *status_json(struct engine *engine, mono_t now, struct wall wall)
 		{"config_hash", json_string(start->config_hash)},
 		{"started_s", json_integer(age_s((mono_t){start->started_us}, now))},
 		{"engine", engine_json(start)},
+		{"kernel", kernel_json(&engine->kernel)},
 		{"tunnels", tunnels(engine, &moment)},
 		{"routes", routes(engine)},
 		{0},

@@ -171,6 +171,7 @@ static struct privsep_route describe(
 	struct nl_route key = desired_route(route);
 	struct privsep_route out = {.type = PRIVSEP_ROUTE,
 		.prefix = route->prefix,
+		.table = route->table,
 		.slot = PRIVSEP_TUNNELS,
 		.backup_slot = backup < 0 ? PRIVSEP_TUNNELS : slot_of(m, g, (size_t)backup)};
 
@@ -259,11 +260,32 @@ static bool renew_routes(struct monitor *m)
 	return true;
 }
 
+/* Counters go with a change of one of them. */
+static void tell_counters(struct monitor *m)
+{
+	struct reconcile_counters c = reconcile_counters(m->reconcile);
+	struct privsep_kernel now = {.type = PRIVSEP_KERNEL,
+		.repairs = c.repairs,
+		.overruns = c.overruns,
+		.resyncs = c.resyncs};
+
+	if (now.repairs == m->kernel.repairs && now.overruns == m->kernel.overruns &&
+		now.resyncs == m->kernel.resyncs)
+		return;
+	if (now.overruns != m->kernel.overruns)
+		log_warn("the kernel told more than could be read: its tables were read anew");
+	m->kernel = now;
+	if (m->link)
+		engine_link_send(m->link, &m->kernel, sizeof(m->kernel), -1);
+}
+
 static void settled(void *arg, const struct nl_state *state)
 {
 	struct monitor *m = arg;
 	bool changed = false;
 
+	if (m->reconcile)
+		tell_counters(m);
 	if (!m->conf || m->phase == STOPPING || !m->tunnels[0] || !renew_routes(m))
 		return;
 	for (size_t i = 0; i < m->n_routes; i++) {
@@ -275,6 +297,7 @@ static void settled(void *arg, const struct nl_state *state)
 		if (last->type != 0)
 			log_move(m, last, &now);
 		*last = now;
+		changes_tell_route(m, &now);
 		changed = true;
 	}
 	if (changed)
@@ -285,6 +308,8 @@ void kernel_tell_routes(struct monitor *m)
 {
 	if (!m->link)
 		return;
+	m->kernel.type = PRIVSEP_KERNEL;
+	engine_link_send(m->link, &m->kernel, sizeof(m->kernel), -1);
 	tell_plain(m->link, PRIVSEP_ROUTES, -1);
 	for (size_t i = 0; i < m->n_routes; i++)
 		engine_link_send(m->link, &m->routes[i], sizeof(m->routes[i]), -1);

@@ -91,6 +91,7 @@ static void on_peer_state(struct monitor *m, struct held *h, const struct privse
 	log_notice_limited(&m->told, clock_mono(), "tunnel %s: peer %s is %s%s%s", h->name,
 		vpnd_conf_peer_label(&h->conf->peers[i], label), told->up ? "up" : "down",
 		reason[0] ? ": " : "", reason);
+	changes_tell_peer(m, h, (size_t)i, reason);
 	reconcile_soon(m->reconcile);
 }
 

@@ -28,6 +28,7 @@
 #include "base/sandbox.h"
 #include "vpnd/monitor/child.h"
 #include "vpnd/monitor/engine_link.h"
+#include "vpnd/monitor/hook.h"
 #include "vpnd/monitor/labels.h"
 #include "vpnd/monitor/reconcile.h"
 #include "vpnd/monitor/state.h"
@@ -345,8 +346,12 @@ static int prepare(struct monitor *m)
 		r = sd_event_new(&m->event);
 	if (r >= 0)
 		r = watch_signals(m);
+	if (r >= 0)
+		r = hook_new(m->event, &m->hook);
 	if (r < 0)
 		log_err("cannot set up the event loop: %s", strerror(-r));
+	else if (m->conf)
+		r = changes_configure(m);
 	return r < 0 ? r : 0;
 }
 
@@ -445,6 +450,7 @@ static void end(struct monitor *m)
 	vpnd_conf_free(m->conf);
 	sd_event_source_disable_unref(m->stop_timer);
 	sd_event_source_disable_unref(m->file_watch);
+	hook_free(m->hook);
 	sd_event_unref(m->event);
 	cleanup_close(&m->lock_fd);
 }

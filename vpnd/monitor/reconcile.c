@@ -4,7 +4,8 @@
  * left to do. The kernel queues nearly all messages on a change before it answers the request for
  * it, so that a pass sees its own effects; for those it does not see yet (IPv6 addresses take a
  * moment) it knows its steps by heart. What else it finds different is somebody else's doing. That
- * is put right at once; where another program insists, as often as REPAIR_INTERVAL_US allows.
+ * is put right at once. Where another program insists, the time between repairs grows, from
+ * REPAIR_FIRST_US to REPAIR_LONGEST_US, and shrinks again once there was peace for PEACE_US.
  */
 #include "vpnd/monitor/reconcile.h"
 
@@ -21,7 +22,9 @@
 #include "netlink/diff.h"
 #include "netlink/observe.h"
 
-#define REPAIR_INTERVAL_US (100 * US_PER_MS)
+#define REPAIR_FIRST_US (50 * US_PER_MS)
+#define REPAIR_LONGEST_US (800 * US_PER_MS)
+#define PEACE_US (5 * US_PER_S)
 #define RETRY_US US_PER_S
 
 enum {
@@ -37,7 +40,10 @@ struct reconcile {
 	void *arg;
 	bool planned; /* the next pass carries out a plan, it does not repair */
 	bool in_pass;
-	mono_t last; /* pass that changed something */
+	mono_t last;          /* pass that changed something */
+	uint64_t interval_us; /* from that to the next repair */
+	uint64_t n_repairs;   /* steps */
+	uint64_t overruns;    /* as counted last */
 	struct log_limit repairs, failures;
 	char *problems; /* as logged last; NULL: none */
 };
@@ -58,9 +64,27 @@ static void report(const struct diff_op *op, int error, const char *line, void *
 		log_line_limited(&r->failures, now, LOG_LEVEL_ERR, "cannot %s", line);
 	else if (r->planned)
 		log_info("%s", line);
-	else
+	else {
+		r->n_repairs++;
 		log_warn_limited(
 			&r->repairs, now, "repaired what another program changed: %s", line);
+	}
+}
+
+/* A repair is due: soon after the last one it is a fight, in which nobody gains by haste. */
+static void note_repair(struct reconcile *r, mono_t now)
+{
+	if (mono_elapsed_us(r->last, now) > PEACE_US) {
+		r->interval_us = REPAIR_FIRST_US;
+		return;
+	}
+	if (r->interval_us >= REPAIR_LONGEST_US)
+		return;
+	r->interval_us *= 2;
+	if (r->interval_us >= REPAIR_LONGEST_US)
+		log_warn("another program undoes what is repaired, again and again: it is repaired "
+			 "every %llu ms until that ends",
+			(unsigned long long)(REPAIR_LONGEST_US / US_PER_MS));
 }
 
 /* Log what cannot be had, once until it changes. */
@@ -121,6 +145,8 @@ static int round_once(struct reconcile *r, struct diff **last)
 	report_problems(r, d);
 	if (d->n_ops == 0 || same_steps(r, *last, d))
 		return 0;
+	if (!r->planned && !*last)
+		note_repair(r, clock_mono());
 	e = apply_diff(r->apply, d, observe_state(r->observe), report, r, NULL);
 	r->last = clock_mono();
 	observe_read(r->observe);
@@ -183,14 +209,20 @@ static void on_changed(struct observe *o, void *arg)
 
 	(void)o;
 	if (!r->in_pass)
-		arm(r, since < REPAIR_INTERVAL_US ? REPAIR_INTERVAL_US - since : 0);
+		arm(r, since < r->interval_us ? r->interval_us - since : 0);
 }
 
 static void on_heard(void *arg)
 {
-	const struct reconcile *r = arg;
+	struct reconcile *r = arg;
+	uint64_t overruns = observe_counters(r->observe)->overruns;
 
 	r->upcalls->rerouted(r->arg);
+	if (overruns == r->overruns)
+		return;
+	r->overruns = overruns; /* also if nothing of ours was hit: a pass tells of it */
+	if (!r->in_pass)
+		arm(r, 0);
 }
 
 static bool keep_route(const struct nl_route *route, void *arg)
@@ -231,6 +263,7 @@ int reconcile_new(
 		return -ENOMEM;
 	*r = (struct reconcile){.upcalls = upcalls,
 		.arg = arg,
+		.interval_us = REPAIR_FIRST_US,
 		.repairs = LOG_LIMIT_INIT(LINES_PER_MINUTE),
 		.failures = LOG_LIMIT_INIT(LINES_PER_MINUTE)};
 	e = start(r, event);
@@ -279,6 +312,14 @@ void reconcile_at(struct reconcile *r, mono_t when)
 void reconcile_later(struct reconcile *r)
 {
 	arm(r, RETRY_US);
+}
+
+struct reconcile_counters reconcile_counters(const struct reconcile *r)
+{
+	const struct observe_counters *c = observe_counters(r->observe);
+
+	return (struct reconcile_counters){
+		.repairs = r->n_repairs, .overruns = c->overruns, .resyncs = c->resyncs};
 }
 
 int reconcile_resync(struct reconcile *r)

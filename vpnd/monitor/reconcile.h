@@ -55,6 +55,13 @@ void reconcile_at(struct reconcile *r, mono_t when);
  */
 void reconcile_later(struct reconcile *r);
 
+struct reconcile_counters {
+	uint64_t repairs;  /* steps that put right what others changed */
+	uint64_t overruns; /* the kernel told more than we could read */
+	uint64_t resyncs;  /* its tables were read anew for that, and other reasons */
+};
+struct reconcile_counters reconcile_counters(const struct reconcile *r);
+
 /* Dump the kernel's tables again: `in_our_place` has changed. Returns 0 or a negative errno. */
 int reconcile_resync(struct reconcile *r);
 

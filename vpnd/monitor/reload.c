@@ -242,6 +242,7 @@ static void commit(struct monitor *m)
 	m->conf = rl->conf;
 	groups_free(m->groups);
 	m->groups = rl->groups;
+	changes_configure(m);
 	memcpy(m->hash, rl->hash, sizeof(m->hash));
 	monitor_order_tunnels(m);
 	switch_speed(m);

@@ -6,6 +6,7 @@
  *   minder.c    the engine's life, and what it asks for
  *   kernel.c    interfaces, addresses and routes
  *   reload.c    from one config to the next
+ *   changes.c   what on_state_change is told
  */
 #ifndef VPND_MONITOR_STATE_H
 #define VPND_MONITOR_STATE_H
@@ -61,7 +62,9 @@ struct monitor {
 	struct way *way;
 	struct privsep_route *routes; /* as told last, one for each route of the config */
 	size_t n_routes;
+	struct privsep_kernel kernel; /* as told last */
 
+	struct hook *hook; /* on_state_change */
 	struct resolve *resolve;
 	struct reload *reload; /* under way; NULL: none */
 	sd_event_source *stop_timer, *file_watch;
@@ -106,6 +109,18 @@ void kernel_check_device(struct monitor *m, struct held *h);
 
 /* Tell the engine if datagrams on this path leave by another interface than they came in by. */
 void kernel_check_path(struct monitor *m, const struct held *h, const struct privsep_path *path);
+
+/* --- changes.c ----------------------------------------------------------------------------------
+ */
+
+/* Run the program of the config from now on. 0 or a negative errno, logged. */
+int changes_configure(struct monitor *m);
+
+/* A peer's state is another one, for that reason (already escaped). */
+void changes_tell_peer(struct monitor *m, const struct held *h, size_t peer, const char *reason);
+
+/* Where a prefix leads is another thing, or told for the first time. */
+void changes_tell_route(struct monitor *m, const struct privsep_route *route);
 
 /* --- reload.c -----------------------------------------------------------------------------------
  */

@@ -64,6 +64,7 @@ static const struct sample samples[] = {
 	PLAIN(PRIVSEP_ROUTES, M, false),
 	{{.route = {PRIVSEP_ROUTE, NET10, 3, PRIVSEP_TUNNELS, 1}}, sizeof(struct privsep_route),
 		false, M, false},
+	{{.kernel = {PRIVSEP_KERNEL, 1, 2, 3}}, sizeof(struct privsep_kernel), false, M, false},
 	{{.reloaded = {PRIVSEP_RELOADED, 22, "00", "f:1: no"}}, sizeof(struct privsep_reloaded),
 		false, M, false},
 	{{.label = {PRIVSEP_LABEL_FLOOR, .newest_s = 7}}, sizeof(struct privsep_label), false, M,

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Runs the program of `on_state_change`, which is given one JSON object on its standard input for
+ * each change. One at a time, as a process group of its own, without privilege and descriptors, and
+ * killed with all that it started when its time is over: whatever it does, vpnd goes on.
+ *
+ * Changes wait in a queue of at most one for each subject: a newer one takes the place of an older,
+ * so that the last state is never lost, and the queue no longer than there are subjects.
+ */
+#ifndef VPND_MONITOR_HOOK_H
+#define VPND_MONITOR_HOOK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+typedef struct sd_event sd_event;
+struct json_t;
+struct hook;
+
+struct hook_config {
+	const char *path;   /* copied; NULL: none, and what waits is dropped */
+	uint32_t timeout_s; /* seconds, more than 0 */
+	uid_t uid;          /* as whom; root keeps CAP_NET_ADMIN, and nothing else */
+	gid_t gid;
+};
+
+/* Returns 0 or a negative errno. */
+int hook_new(sd_event *event, struct hook **out);
+void hook_free(struct hook *h); /* kills what runs; NULL is fine */
+
+/* From now on. Returns 0 or -ENOMEM. */
+int hook_configure(struct hook *h, const struct hook_config *config);
+
+/*
+ * Tell of a change. `subject` names what it is about (copied), `object` is consumed, NULL for want
+ * of memory. Lost, with a line in the log, when memory is short or the text is longer than what a
+ * pipe takes at once.
+ */
+void hook_tell(struct hook *h, const char *subject, struct json_t *object);
+
+/* Check that a program may be run: a regular file of root's that nobody else may write. 0 or -errno
+ * with a reason in words. */
+int hook_check(const char *path, const char **reason);
+
+#endif
