@@ -39,7 +39,8 @@ struct conntrack_tuple {
 	uint16_t src_port, dst_port;
 };
 
-/* True if flows of this protocol have ports, and not something else in their place. */
+/* True if flows of this protocol have ports, and of the other, id and type in their place. */
+bool conntrack_is_icmp(uint8_t protocol);
 bool conntrack_has_ports(uint8_t protocol);
 
 struct conntrack_count {
@@ -70,8 +71,8 @@ enum conntrack_event {
 };
 
 /*
- * What a message of the kernel says. Returns 0, -EBADMSG if it is not about a flow or cannot be
- * read, or -ENOMEM.
+ * What a message of the kernel says; its length must be that of what is in memory. Returns 0, or
+ * -EBADMSG if it is not about a flow or cannot be read.
  */
 int conntrack_parse(
 	const struct nlmsghdr *message, struct conntrack_flow *flow, enum conntrack_event *event);

@@ -12,9 +12,10 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
-#include <libnetfilter_conntrack/libnetfilter_conntrack.h>
 #include <linux/filter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -45,7 +46,32 @@ struct conntrack_follow {
 	char buffer[READ_BUFFER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 };
 
-/* --- the list --------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
+
+static int take_event(const struct nlmsghdr *h, void *arg)
+{
+	struct conntrack_follow *f = arg;
+	struct conntrack_flow flow;
+	enum conntrack_event event;
+
+	if (conntrack_parse(h, &flow, &event) < 0)
+		f->counters.malformed++;
+	else if (!f->config.translated_only || flow.src_nat || flow.dst_nat)
+		f->config.flow(event, &flow, f->config.arg);
+	return MNL_CB_OK;
+}
+
+/* What was lost is known when the socket is empty: until then the kernel delivers nothing. */
+static void count_lost(struct conntrack_follow *f)
+{
+	uint32_t info[SK_MEMINFO_VARS] = {0};
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(mnl_socket_get_fd(f->socket), SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
+		return;
+	f->counters.lost += info[SK_MEMINFO_DROPS] - f->kernel_drops;
+	f->kernel_drops = info[SK_MEMINFO_DROPS];
+}
 
 static uint64_t now_us(const struct conntrack_follow *f)
 {
@@ -61,6 +87,50 @@ static void list_after(struct conntrack_follow *f, uint64_t us)
 	sd_event_source_set_time(f->timer, f->list_began_us + us);
 	sd_event_source_set_enabled(f->timer, SD_EVENT_ONESHOT);
 }
+
+/* The socket is empty. What an overrun left out is not in a list that was made before either. */
+static void settle(struct conntrack_follow *f)
+{
+	if (f->lost)
+		count_lost(f);
+	else if (f->phase == CATCH_UP)
+		f->config.list_ended(f->config.arg);
+	else
+		return;
+	f->phase = FOLLOW;
+	list_after(f, f->lost ? LIST_GAP_US : LIST_EVERY_US);
+}
+
+static void drain(struct conntrack_follow *f)
+{
+	for (int i = 0; i < READS_MAX; i++) {
+		ssize_t n = mnl_socket_recvfrom(f->socket, f->buffer, sizeof(f->buffer));
+
+		if (n >= 0) {
+			f->counters.events++;
+			mnl_cb_run(f->buffer, (size_t)n, 0, 0, take_event, f);
+		} else if (errno == EAGAIN) {
+			settle(f);
+			return;
+		} else if (errno == ENOBUFS) {
+			f->counters.overruns++;
+			f->lost = true;
+		} else if (errno != EINTR) {
+			f->counters.malformed++; /* longer than any event */
+		}
+	}
+}
+
+static int on_events(sd_event_source *source, int fd, uint32_t events, void *arg)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	drain(arg);
+	return 0;
+}
+
+/* --- the list --------------------------------------------------------------------------------- */
 
 static void take_found(enum conntrack_event event, const struct conntrack_flow *flow, void *arg)
 {
@@ -84,6 +154,7 @@ static void end_list(struct conntrack_follow *f, int r)
 	}
 	f->counters.lists++;
 	f->phase = CATCH_UP;
+	drain(f); /* if none waits, none may come that would wake us */
 }
 
 static int on_part(sd_event_source *source, int fd, uint32_t events, void *arg)
@@ -119,70 +190,6 @@ static int on_timer(sd_event_source *source, uint64_t us, void *arg)
 	f->phase = LIST;
 	sd_event_source_set_enabled(f->events, SD_EVENT_OFF);
 	f->config.list_begins(f->config.arg);
-	return 0;
-}
-
-/* --- events ----------------------------------------------------------------------------------- */
-
-static int take_event(const struct nlmsghdr *h, void *arg)
-{
-	struct conntrack_follow *f = arg;
-	struct conntrack_flow flow;
-	enum conntrack_event event;
-
-	if (conntrack_parse(h, &flow, &event) < 0)
-		f->counters.malformed++;
-	else if (!f->config.translated_only || flow.src_nat || flow.dst_nat)
-		f->config.flow(event, &flow, f->config.arg);
-	return MNL_CB_OK;
-}
-
-static void note_overrun(struct conntrack_follow *f)
-{
-	uint32_t info[SK_MEMINFO_VARS] = {0};
-	socklen_t len = sizeof(info);
-
-	f->counters.overruns++;
-	f->lost = true;
-	if (getsockopt(mnl_socket_get_fd(f->socket), SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
-		return;
-	f->counters.lost += info[SK_MEMINFO_DROPS] - f->kernel_drops;
-	f->kernel_drops = info[SK_MEMINFO_DROPS];
-}
-
-/* The socket is empty. What an overrun left out is not in a list that was made before either. */
-static void settle(struct conntrack_follow *f)
-{
-	if (f->phase == FOLLOW && !f->lost)
-		return;
-	if (!f->lost)
-		f->config.list_ended(f->config.arg);
-	f->phase = FOLLOW;
-	list_after(f, f->lost ? LIST_GAP_US : LIST_EVERY_US);
-}
-
-static int on_events(sd_event_source *source, int fd, uint32_t events, void *arg)
-{
-	struct conntrack_follow *f = arg;
-
-	(void)source;
-	(void)fd;
-	(void)events;
-	for (int i = 0; i < READS_MAX; i++) {
-		ssize_t n = mnl_socket_recvfrom(f->socket, f->buffer, sizeof(f->buffer));
-
-		if (n >= 0) {
-			f->counters.events++;
-			mnl_cb_run(f->buffer, (size_t)n, 0, 0, take_event, f);
-		} else if (errno == EAGAIN) {
-			settle(f);
-			return 0;
-		} else if (errno == ENOBUFS) {
-			note_overrun(f);
-		} else if (errno != EINTR) {
-			f->counters.malformed++; /* longer than any event */
-		}
-	}
 	return 0;
 }
 

@@ -3,8 +3,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
-#include <libnetfilter_conntrack/libnetfilter_conntrack.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -160,49 +160,47 @@ static int exchange(struct conntrack_request *request, mnl_cb_t take, void *arg)
 	return r < 0 ? -errno : 0;
 }
 
-static void set_addrs(struct nf_conntrack *ct, const struct conntrack_tuple *tuple)
+static void put_addrs(struct nlmsghdr *h, const struct conntrack_tuple *tuple)
 {
 	bool v4 = tuple->src.family == ADDR_V4;
+	struct nlattr *nest = mnl_attr_nest_start(h, CTA_TUPLE_IP);
 
-	nfct_set_attr_u8(ct, ATTR_ORIG_L3PROTO, v4 ? AF_INET : AF_INET6);
-	nfct_set_attr(ct, v4 ? ATTR_ORIG_IPV4_SRC : ATTR_ORIG_IPV6_SRC, tuple->src.bytes);
-	nfct_set_attr(ct, v4 ? ATTR_ORIG_IPV4_DST : ATTR_ORIG_IPV6_DST, tuple->dst.bytes);
+	mnl_attr_put(h, v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, v4 ? 4 : 16, tuple->src.bytes);
+	mnl_attr_put(h, v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, v4 ? 4 : 16, tuple->dst.bytes);
+	mnl_attr_nest_end(h, nest);
 }
 
-/* What names the flow to the kernel. */
-static void set_tuple(struct nf_conntrack *ct, const struct conntrack_flow *flow)
+static void put_protocol(struct nlmsghdr *h, uint8_t protocol, const struct conntrack_tuple *tuple)
 {
-	const struct conntrack_tuple *tuple = &flow->original;
+	struct nlattr *nest = mnl_attr_nest_start(h, CTA_TUPLE_PROTO);
+	bool v6 = protocol == IPPROTO_ICMPV6;
 
-	set_addrs(ct, tuple);
-	nfct_set_attr_u8(ct, ATTR_ORIG_L4PROTO, flow->protocol);
-	if (flow->protocol == IPPROTO_ICMP || flow->protocol == IPPROTO_ICMPV6) {
-		nfct_set_attr_u8(ct, ATTR_ICMP_TYPE, (uint8_t)(tuple->dst_port >> 8));
-		nfct_set_attr_u8(ct, ATTR_ICMP_CODE, (uint8_t)tuple->dst_port);
-		nfct_set_attr_u16(ct, ATTR_ICMP_ID, htons(tuple->src_port));
+	mnl_attr_put_u8(h, CTA_PROTO_NUM, protocol);
+	if (conntrack_is_icmp(protocol)) {
+		mnl_attr_put_u16(
+			h, v6 ? CTA_PROTO_ICMPV6_ID : CTA_PROTO_ICMP_ID, htons(tuple->src_port));
+		mnl_attr_put_u8(h, v6 ? CTA_PROTO_ICMPV6_TYPE : CTA_PROTO_ICMP_TYPE,
+			(uint8_t)(tuple->dst_port >> 8));
+		mnl_attr_put_u8(h, v6 ? CTA_PROTO_ICMPV6_CODE : CTA_PROTO_ICMP_CODE,
+			(uint8_t)tuple->dst_port);
 	} else {
-		nfct_set_attr_u16(ct, ATTR_ORIG_PORT_SRC, htons(tuple->src_port));
-		nfct_set_attr_u16(ct, ATTR_ORIG_PORT_DST, htons(tuple->dst_port));
+		mnl_attr_put_u16(h, CTA_PROTO_SRC_PORT, htons(tuple->src_port));
+		mnl_attr_put_u16(h, CTA_PROTO_DST_PORT, htons(tuple->dst_port));
 	}
-	if (flow->zone)
-		nfct_set_attr_u16(ct, ATTR_ZONE, flow->zone);
+	mnl_attr_nest_end(h, nest);
 }
 
 int conntrack_delete(struct conntrack_request *request, const struct conntrack_flow *flow)
 {
-	struct nf_conntrack *ct = nfct_new();
-	struct nlmsghdr *h;
-	int r;
-
-	if (!ct)
-		return -ENOMEM;
-	set_tuple(ct, flow);
-	h = begin(request->buffer, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, ++request->seq,
+	struct nlmsghdr *h = begin(request->buffer, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, ++request->seq,
 		flow->original.src.family);
-	r = nfct_nlmsg_build(h, ct) < 0 ? -EINVAL : 0;
-	nfct_destroy(ct);
-	if (r < 0)
-		return r;
+	struct nlattr *tuple = mnl_attr_nest_start(h, CTA_TUPLE_ORIG);
+
+	put_addrs(h, &flow->original);
+	put_protocol(h, flow->protocol, &flow->original);
+	mnl_attr_nest_end(h, tuple);
+	if (flow->zone)
+		mnl_attr_put_u16(h, CTA_ZONE, htons(flow->zone));
 	mnl_attr_put_u32(h, CTA_ID, htonl(flow->id));
 	return exchange(request, NULL, NULL);
 }

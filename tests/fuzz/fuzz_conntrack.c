@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The input is what the kernel might send about flows: messages one after the other. Whatever they
+ * are, a flow that is read is whole, and the view of flows keeps its sums.
+ */
+#include <libmnl/libmnl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "natd/flow_table.h"
+#include "natd/flows.h"
+#include "netlink/conntrack.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static struct flows *flows;
+static struct natd_subnet subnets[2];
+static struct natd_conf conf = {.subnets = subnets, .n_subnets = 2};
+
+static void check_whole(const struct conntrack_flow *flow)
+{
+	enum addr_family family = flow->original.src.family;
+
+	if ((family != ADDR_V4 && family != ADDR_V6) || flow->original.dst.family != family ||
+		flow->reply.src.family != flow->reply.dst.family || flow->state >= CONNTRACK_STATES)
+		abort();
+}
+
+static void check_sums(void)
+{
+	uint64_t active = 0;
+
+	for (size_t i = 0; i < conf.n_subnets; i++)
+		active += flows_subnet(flows, i)->active;
+	if (active != flow_table_count(flows_table(flows)))
+		abort();
+}
+
+static int take(const struct nlmsghdr *message, void *arg)
+{
+	struct conntrack_flow flow;
+	enum conntrack_event event;
+
+	(void)arg;
+	if (conntrack_parse(message, &flow, &event) == 0) {
+		check_whole(&flow);
+		flows_event(flows, event, &flow, (mono_t){1});
+	}
+	return MNL_CB_OK;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	const struct flows_hooks hooks = {0};
+	_cleanup_free_ uint8_t *copy = malloc(len + 1);
+
+	prefix_parse("0.0.0.0/1", false, &subnets[0].prefix);
+	prefix_parse("::/1", false, &subnets[1].prefix);
+	memcpy(copy, data, len);
+	if (flows_new(&conf, &hooks, (mono_t){0}, &flows) < 0)
+		return 0;
+	for (int i = 0; i < 2; i++) {
+		flows_list_begins(flows);
+		mnl_cb_run(copy, len, 0, 0, take, NULL);
+		check_sums();
+		flows_list_ended(flows, (mono_t){2});
+		check_sums();
+	}
+	flows_free(flows);
+	return 0;
+}
