@@ -50,6 +50,20 @@ static const struct conf_row forward_rows[] = {
 static const struct conf_table forward_table =
 	CONF_TABLE_CHECKED(struct natd_forward, forward_rows, conf_check_forward);
 
+static const struct conf_row flow_log_rows[] = {
+	{"file", CONF_PATH, CONF_FIELD(struct natd_flow_log, file),
+		.help = "File to log flows to, one JSON object a line"},
+	{"journal", CONF_BOOL, CONF_FIELD(struct natd_flow_log, journal), .fallback = "false",
+		.help = "Log flows to the journal"},
+	{"start", CONF_BOOL, CONF_FIELD(struct natd_flow_log, start), .fallback = "true",
+		.help = "Log when a flow begins"},
+	{"end", CONF_BOOL, CONF_FIELD(struct natd_flow_log, end), .fallback = "true",
+		.help = "Log when a flow ends, why, and what it carried"},
+	{"sample", CONF_INT, CONF_FIELD(struct natd_flow_log, sample), .min = 1, .max = 1 << 20,
+		.fallback = "1", .help = "Log one flow of so many"},
+};
+static const struct conf_table flow_log_table = CONF_TABLE(struct natd_flow_log, flow_log_rows);
+
 static const struct conf_row rows[] = {
 	{NULL, CONF_WHERE, CONF_FIELD(struct natd_conf, where)},
 	{"uplinks", CONF_CUSTOM, CONF_LIST(struct natd_conf, uplinks, n_uplinks),
@@ -81,6 +95,8 @@ static const struct conf_row rows[] = {
 		.fallback = "false",
 		.help = "Set the kernel's settings of connection tracking; if not, natd only says "
 			"which it would set"},
+	{"flow_log", CONF_GROUP, CONF_FIELD(struct natd_conf, flow_log), .group = &flow_log_table,
+		.fallback = "{}", .help = "What is logged of each flow, and where"},
 };
 const struct conf_table natd_conf_table =
 	CONF_TABLE_CHECKED(struct natd_conf, rows, conf_check_whole);

@@ -64,6 +64,13 @@ struct natd_timeouts {
 	bool reset_expired; /* TCP that goes on after its time is reset, not taken up again */
 };
 
+/* What is logged of each flow, and where. */
+struct natd_flow_log {
+	char *file; /* NULL: none */
+	bool journal, start, end;
+	uint32_t sample; /* one flow of so many */
+};
+
 struct natd_conf {
 	struct conf_where where;
 	struct natd_uplink *uplinks;
@@ -76,6 +83,7 @@ struct natd_conf {
 	struct conf_ports ports;
 	struct natd_timeouts timeouts;
 	bool manage_sysctl;
+	struct natd_flow_log flow_log;
 };
 
 extern const struct conf_table natd_conf_table;

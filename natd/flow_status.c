@@ -6,16 +6,19 @@
 #include <jansson.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "natd/busiest.h"
 #include "natd/conf.h"
+#include "natd/flow_log.h"
 #include "natd/flow_table.h"
 #include "natd/flow_watch.h"
 #include "natd/flow_words.h"
 #include "natd/flows.h"
 #include "natd/ports.h"
 #include "natd/proc.h"
+#include "natd/spool.h"
 
 #define BUSIEST_SHOWN 10
 #define ICMP_IDS 65536
@@ -178,6 +181,16 @@ static json_t *json_events(const struct conntrack_follow_counters *counters)
 		"malformed", (json_int_t)counters->malformed);
 }
 
+static json_t *json_log(struct flow_log *log)
+{
+	struct spool_stats stats;
+
+	if (!flow_log_stats(log, &stats))
+		return json_null();
+	return json_pack("{s:I, s:I, s:s?}", "written", (json_int_t)stats.written, "dropped",
+		(json_int_t)stats.dropped, "error", stats.error ? strerror(-stats.error) : NULL);
+}
+
 json_t *flow_status_json(struct flow_watch *watch, const struct natd_conf *conf)
 {
 	const struct flows *flows = flow_watch_flows(watch);
@@ -185,10 +198,11 @@ json_t *flow_status_json(struct flow_watch *watch, const struct natd_conf *conf)
 	struct conntrack_stats stats = {0};
 	bool counted = flow_watch_stats(watch, &stats) == 0;
 
-	return json_pack("{s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "flows_known",
+	return json_pack("{s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "flows_known",
 		flows_known(flows), "accounting", accounting, "addresses",
 		json_addresses(flows, accounting), "busiest", json_busiest(flows, conf), "table",
 		json_table(flows), "events", json_events(flow_watch_counters(watch)), "kernel",
-		counted ? json_kernel(&stats) : json_null(), "port_allocation_errors",
+		counted ? json_kernel(&stats) : json_null(), "flow_log",
+		json_log(flow_watch_log(watch)), "port_allocation_errors",
 		counted ? json_integer((json_int_t)stats.insert_failed) : json_null());
 }

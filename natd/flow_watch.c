@@ -7,12 +7,17 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "natd/conf.h"
+#include "natd/flow_flush.h"
+#include "natd/flow_log.h"
 #include "natd/flows.h"
 
 #define OVERRUNS_LOGGED_PER_MINUTE 6
 
 struct flow_watch {
 	struct flows *flows;
+	struct flow_log *log;
+	struct flow_flush *flush;
 	struct conntrack_follow *follow;
 	struct conntrack_request *request;
 	uint64_t overruns; /* that were logged */
@@ -51,7 +56,7 @@ static void on_list_ended(void *arg)
 int flow_watch_new(sd_event *event, const struct natd_conf *conf, struct flow_watch **out)
 {
 	struct flow_watch *watch = calloc(1, sizeof(*watch));
-	const struct flows_hooks hooks = {.arg = watch};
+	struct flows_hooks hooks = {.began = flow_log_began, .ended = flow_log_ended};
 	const struct conntrack_follow_config config = {
 		.flow = on_flow,
 		.list_begins = on_list_begins,
@@ -64,7 +69,14 @@ int flow_watch_new(sd_event *event, const struct natd_conf *conf, struct flow_wa
 	if (!watch)
 		return -ENOMEM;
 	watch->overrun_limit = LOG_LIMIT_INIT(OVERRUNS_LOGGED_PER_MINUTE);
-	r = flows_new(conf, &hooks, clock_mono(), &watch->flows);
+	r = flow_log_new(&watch->log);
+	hooks.arg = watch->log;
+	if (r == 0)
+		r = flow_log_configure(watch->log, &conf->flow_log);
+	if (r == 0)
+		r = flows_new(conf, &hooks, clock_mono(), &watch->flows);
+	if (r == 0)
+		r = flow_flush_new(event, &watch->flush);
 	if (r == 0)
 		r = conntrack_request_new(&watch->request);
 	if (r == 0)
@@ -83,13 +95,27 @@ void flow_watch_free(struct flow_watch *watch)
 		return;
 	conntrack_follow_free(watch->follow);
 	conntrack_request_free(watch->request);
+	flow_flush_free(watch->flush);
 	flows_free(watch->flows);
+	flow_log_free(watch->log);
 	free(watch);
 }
 
 void flow_watch_set_conf(struct flow_watch *watch, const struct natd_conf *conf)
 {
 	flows_set_conf(watch->flows, conf);
+	if (flow_log_configure(watch->log, &conf->flow_log) < 0)
+		log_err("out of memory: the log of flows stays where it was");
+}
+
+void flow_watch_net(struct flow_watch *watch, const struct nl_state *net)
+{
+	flow_flush_look(watch->flush, flows_conf(watch->flows), net);
+}
+
+struct flow_log *flow_watch_log(const struct flow_watch *watch)
+{
+	return watch->log;
 }
 
 const struct flows *flow_watch_flows(const struct flow_watch *watch)

@@ -7,19 +7,29 @@
 
 #include "netlink/conntrack_follow.h"
 
+struct flow_log;
 struct flow_watch;
 struct flows;
 struct natd_conf;
+struct nl_state;
 
 /* Begin to follow. `conf` is borrowed until flow_watch_set_conf. Returns 0 or a negative errno. */
 int flow_watch_new(sd_event *event, const struct natd_conf *conf, struct flow_watch **out);
 void flow_watch_free(struct flow_watch *watch);
 
-/* Another config is in force, and the one before is not used any more. */
+/*
+ * Another config is in force, and the one before is not used any more. The file of the log is
+ * opened anew in any case.
+ */
 void flow_watch_set_conf(struct flow_watch *watch, const struct natd_conf *conf);
+
+/* Links or addresses have changed. */
+void flow_watch_net(struct flow_watch *watch, const struct nl_state *net);
 
 const struct flows *flow_watch_flows(const struct flow_watch *watch);
 const struct conntrack_follow_counters *flow_watch_counters(const struct flow_watch *watch);
+
+struct flow_log *flow_watch_log(const struct flow_watch *watch);
 
 /* The kernel's own counts. Returns 0 or a negative errno. */
 int flow_watch_stats(struct flow_watch *watch, struct conntrack_stats *out);

@@ -167,7 +167,11 @@ static void tally_end(struct flows *flows, const struct flow_record *record,
 static void end(struct flows *flows, struct flow_record *record, const struct conntrack_flow *flow,
 	enum flow_reason reason)
 {
-	struct flow_story story = {.flow = flow, .age_ms = age_ds(flows, record, flows->now) * 100};
+	struct flow_story story = {
+		.flow = flow,
+		.age_ms = age_ds(flows, record, flows->now) * 100,
+		.age_known = !record->unseen,
+	};
 	struct tallies both = tallies_of(flows, record);
 	struct flow_traffic traffic;
 

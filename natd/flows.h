@@ -47,6 +47,7 @@ struct flow_story {
 	const struct conntrack_flow *flow; /* without counts if it ended unseen */
 	struct flow_role role;
 	uint64_t age_ms; /* of one that ended; to a tenth of a second */
+	bool age_known;  /* false if it began before our eyes were open */
 };
 
 struct flows_hooks {

@@ -159,8 +159,10 @@ static int on_tick(sd_event_source *source, uint64_t us, void *arg)
 
 static void on_net_changed(struct observe *observe, void *arg)
 {
-	(void)observe;
-	natd_judge(arg);
+	struct natd *natd = arg;
+
+	flow_watch_net(natd->flows, observe_state(observe));
+	natd_judge(natd);
 }
 
 /* --- reload ----------------------------------------------------------------------------------- */
@@ -319,6 +321,8 @@ static int prepare(struct natd *natd)
 		r = observe_attach(natd->observe, natd->event, SD_EVENT_PRIORITY_NORMAL);
 	if (r >= 0)
 		r = flow_watch_new(natd->event, natd->active->conf, &natd->flows);
+	if (r >= 0)
+		flow_watch_net(natd->flows, observe_state(natd->observe));
 	if (r < 0)
 		log_err("cannot set up: %s", strerror(-r));
 	return r < 0 ? r : 0;

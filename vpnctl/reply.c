@@ -77,13 +77,67 @@ static const struct field uplink_rows[] = {
 };
 static const struct field_table uplink_table = TABLE(uplink, uplink_rows);
 
+static const struct field count_rows[] = {
+	ROW(count, COUNT, packets),
+	ROW(count, COUNT, bytes),
+};
+static const struct field_table count_table = TABLE(count, count_rows);
+
+static const struct field traffic_rows[] = {
+	ROW(traffic, OBJECT, from_inside, .table = &count_table),
+	ROW(traffic, OBJECT, to_outside, .table = &count_table),
+	ROW(traffic, OBJECT, from_outside, .table = &count_table),
+	ROW(traffic, OBJECT, to_inside, .table = &count_table),
+};
+static const struct field_table traffic_table = TABLE(traffic, traffic_rows);
+
+#define FLOW_FIGURES(of)                                                               \
+	ROW(of, COUNT, active), ROW(of, COUNT, attempts), ROW(of, COUNT, established), \
+		ROW(of, COUNT, idle_timeouts), ROW(of, COUNTERS, ended),               \
+		ROW(of, OBJECT, traffic, .table = &traffic_table)
+
 static const struct field subnet_rows[] = {
 	ROW(subnet, TEXT, prefix),
 	ROW(subnet, TEXTS, snat),
 	ROW(subnet, COUNT, packets),
 	ROW(subnet, COUNT, bytes),
+	FLOW_FIGURES(subnet),
 };
 static const struct field_table subnet_table = TABLE(subnet, subnet_rows);
+
+static const struct field address_rows[] = {
+	ROW(address, TEXT, address),
+	FLOW_FIGURES(address),
+};
+static const struct field_table address_table = TABLE(address, address_rows);
+
+static const struct field busiest_rows[] = {
+	ROW(busiest, TEXT, protocol),
+	ROW(busiest, TEXT, address),
+	ROW(busiest, COUNT, port),
+	ROW(busiest, TEXT, nat),
+	ROW(busiest, COUNT, active),
+	ROW(busiest, COUNT, ports),
+	ROW(busiest, REAL, share),
+};
+static const struct field_table busiest_table = TABLE(busiest, busiest_rows);
+
+static const struct field flow_table_rows[] = {
+	ROW(flow_table, COUNT, count),
+	ROW(flow_table, COUNT, max),
+	ROW(flow_table, REAL, fill),
+	ROW(flow_table, COUNT, bytes_per_entry),
+	ROW(flow_table, COUNT, held),
+	ROW(flow_table, COUNT, held_bytes),
+};
+static const struct field_table flow_table_table = TABLE(flow_table, flow_table_rows);
+
+static const struct field flow_log_rows[] = {
+	ROW(flow_log, COUNT, written),
+	ROW(flow_log, COUNT, dropped),
+	ROW(flow_log, TEXT, error),
+};
+static const struct field_table flow_log_table = TABLE(flow_log, flow_log_rows);
 
 static const struct field nat_rows[] = {
 	ROW(nat, WORD, state, .words = reply_state_words),
@@ -95,6 +149,14 @@ static const struct field nat_rows[] = {
 	ROW(nat, COUNTERS, drops),
 	ROW(nat, COUNT, flows),
 	ROW(nat, COUNT, flows_max),
+	ROW(nat, FLAG, accounting),
+	ROW(nat, OBJECTS, addresses, .table = &address_table),
+	ROW(nat, OBJECTS, busiest, .table = &busiest_table),
+	ROW(nat, COUNT, port_allocation_errors),
+	ROW(nat, OBJECT, table, .table = &flow_table_table),
+	ROW(nat, COUNTERS, kernel),
+	ROW(nat, COUNTERS, events),
+	ROW(nat, OBJECT, flow_log, .table = &flow_log_table),
 };
 const struct field_table reply_nat_table = TABLE(nat, nat_rows);
 

@@ -68,10 +68,50 @@ struct reply_uplink {
 	int up;
 };
 
+struct reply_count {
+	int64_t packets, bytes;
+};
+
+/* What came in on one side, and what went out on the other. */
+struct reply_traffic {
+	struct reply_count from_inside, to_outside, from_outside, to_inside;
+};
+
+/* Figures of the flows of a subnet, or by a public address. */
+#define REPLY_FLOW_FIGURES                                    \
+	int64_t active, attempts, established, idle_timeouts; \
+	struct field_list ended; /* counters, by reason */    \
+	struct reply_traffic traffic
+
 struct reply_subnet {
 	const char *prefix;
 	struct field_list snat; /* texts: "masquerade" alone, or addresses */
 	int64_t packets, bytes;
+	REPLY_FLOW_FIGURES;
+};
+
+struct reply_address {
+	const char *address;
+	REPLY_FLOW_FIGURES;
+};
+
+/* A destination to which many flows go, by one public address. */
+struct reply_busiest {
+	const char *protocol, *address, *nat;
+	int64_t port, active;
+	int64_t ports; /* that the public address has for it */
+	double share;  /* of them, 0 to 1 */
+};
+
+/* The kernel's table of flows, and what natd holds of it. */
+struct reply_flow_table {
+	int64_t count, max, held, held_bytes, bytes_per_entry;
+	double fill; /* 0 to 1 */
+};
+
+struct reply_flow_log {
+	int64_t written, dropped; /* lines */
+	const char *error;
 };
 
 struct reply_nat {
@@ -82,6 +122,14 @@ struct reply_nat {
 	struct field_list never_uplink; /* texts */
 	struct field_list drops;        /* counters */
 	int64_t flows, flows_max;
+	int accounting;              /* whether the kernel counts what each flow carries */
+	struct field_list addresses; /* struct reply_address */
+	struct field_list busiest;   /* struct reply_busiest, most flows first */
+	int64_t port_allocation_errors;
+	struct reply_flow_table table;
+	struct field_list kernel; /* counters of conntrack itself */
+	struct field_list events; /* counters of how natd follows it */
+	struct reply_flow_log flow_log;
 };
 
 struct reply_flow {
