@@ -35,6 +35,9 @@ struct reply_peer {
 	int64_t persistent_keepalive;  /* seconds, 0: off */
 	int64_t handshake_age_s;
 	int64_t handshake_attempts; /* unanswered in a row */
+	double rtt_ms, rtt_min_ms, rtt_max_ms, jitter_ms;
+	double loss; /* ratio, 0 to 1 */
+	int64_t pmtu;
 	int64_t rx_bytes, tx_bytes;
 };
 
@@ -42,7 +45,7 @@ struct reply_tunnel {
 	const char *name, *since, *reason, *advice, *public_key, *endpoint;
 	int state; /* enum reply_state */
 	int64_t since_s, listen_port, fwmark, mtu, handshake_age_s, pmtu;
-	double rtt_ms;
+	double rtt_ms, rtt_min_ms, rtt_max_ms, jitter_ms;
 	double loss; /* ratio, 0 to 1 */
 	int64_t rx_bytes, tx_bytes, rx_packets, tx_packets;
 	struct field_list drops; /* counters */

@@ -125,6 +125,30 @@ static void check_twins(
 	}
 }
 
+/* A probe needs an address of the interface to be sent from, and one of the peer's to go to. */
+static void check_probe(struct conf_ctx *ctx, const struct vpnd_tunnel_conf *tunnel,
+	const struct vpnd_peer_conf *peer)
+{
+	char text[ADDR_STRLEN];
+	bool same = false, own = false;
+
+	if (peer->probe.family == ADDR_NONE)
+		return;
+	for (size_t i = 0; i < tunnel->n_addresses; i++) {
+		same |= tunnel->addresses[i].addr.family == peer->probe.family;
+		own |= addr_equal(&tunnel->addresses[i].addr, &peer->probe);
+	}
+	if (own) {
+		conf_error_at(ctx, &peer->where, "probe: %s is an address of the tunnel itself",
+			addr_format(&peer->probe, text));
+	} else if (!same) {
+		conf_error_at(ctx, &peer->where,
+			"probe: the tunnel has no %s address to ask %s from",
+			peer->probe.family == ADDR_V4 ? "IPv4" : "IPv6",
+			addr_format(&peer->probe, text));
+	}
+}
+
 void conf_check_tunnel(struct conf_ctx *ctx, void *values)
 {
 	const struct vpnd_tunnel_conf *tunnel = values;
@@ -137,9 +161,11 @@ void conf_check_tunnel(struct conf_ctx *ctx, void *values)
 			break;
 		}
 	}
-	for (size_t i = 0; i < tunnel->n_peers; i++)
+	for (size_t i = 0; i < tunnel->n_peers; i++) {
+		check_probe(ctx, tunnel, &tunnel->peers[i]);
 		for (size_t j = 0; j < i; j++)
 			check_twins(ctx, &tunnel->peers[j], &tunnel->peers[i]);
+	}
 	check_allowed_ips(ctx, tunnel);
 }
 

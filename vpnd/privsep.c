@@ -75,6 +75,9 @@ static bool fits_udp(const union privsep_message *m)
 static bool fits_peer(const union privsep_message *m)
 {
 	return is_addr(&m->peer.endpoint.addr) && is_addr(&m->peer.probe) &&
+	       is_addr(&m->peer.probe_source) &&
+	       m->peer.probe.family == m->peer.probe_source.family &&
+	       (m->peer.probe.family == ADDR_NONE || m->peer.probe_interval_ms > 0) &&
 	       is_text(m->peer.name, sizeof(m->peer.name)) &&
 	       is_text(m->peer.host, sizeof(m->peer.host));
 }

@@ -141,6 +141,7 @@ struct privsep_peer {
 	struct endpoint endpoint;      /* family ADDR_NONE: none, or not resolved yet */
 	uint16_t persistent_keepalive; /* seconds, 0: off */
 	struct addr probe;             /* family ADDR_NONE: none */
+	struct addr probe_source;      /* of the interface, in the family of `probe` */
 	uint32_t probe_interval_ms;
 	char name[PRIVSEP_NAME]; /* may be empty */
 	char host[PRIVSEP_HOST]; /* endpoint as configured, for status; may be empty */

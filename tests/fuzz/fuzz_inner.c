@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vpnd/proto/echo.h"
 #include "vpnd/proto/ecn.h"
 #include "vpnd/proto/inner.h"
 #include "vpnd/proto/unreachable.h"
@@ -25,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	uint8_t error[UNREACHABLE_MAX], again[UNREACHABLE_MAX];
 	uint8_t *packet = malloc(size + 1);
 	size_t len = inner_len(bytes, size), error_len;
+	struct echo echo;
 
 	if (!packet || !len) {
 		free(packet);
@@ -35,6 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	must(packet != NULL);
 	memcpy(packet, bytes, len);
 	must(inner_upper(packet, len).at <= len);
+	if (echo_consume_reply(packet, len, &echo))
+		must(echo.to.family != ADDR_NONE && echo.from.family == echo.to.family);
 	ecn_decapsulate(bytes[size - 1], packet);
 	must(ecn_encapsulate(packet) <= ECN_ECT_0);
 	error_len = unreachable_create(packet, len, error);

@@ -121,13 +121,15 @@ int lane_in(struct lane *lane, enum addr_family family, mono_t now)
 		return n;
 	for (batch_reset(batch, 0); udp_in_cut(&room->udp, batch); batch_reset(batch, 0)) {
 		device_open_batch(lane->device, batch->packets, batch->count, now);
+		if (lane->opened)
+			lane->opened(lane->opened_arg, batch->packets, batch->count, now);
 		tun_write_batch(&lane->tun, &room->tun, batch);
 	}
 	return n;
 }
 
-void lane_send(
+int lane_send(
 	struct lane *lane, const struct path *path, uint8_t class, const void *bytes, size_t len)
 {
-	udp_out_one(&lane->udp, path, class, bytes, len, &lane->udp_errors);
+	return udp_out_one(&lane->udp, path, class, bytes, len, &lane->udp_errors);
 }

@@ -31,6 +31,10 @@ struct lane {
 	struct tun tun;         /* its descriptor is owned from here on, as those of the sockets */
 	struct udp_sockets udp;
 	size_t mtu; /* bytes */
+	/* Told of what was opened, before it is written to the TUN; may set verdicts. NULL: nobody.
+	 */
+	void (*opened)(void *arg, struct packet *packets, size_t count, mono_t now);
+	void *opened_arg;
 	struct udp_errors udp_errors;
 };
 
@@ -49,8 +53,8 @@ void lane_set_udp(struct lane *lane, enum addr_family family, int fd, bool segme
 int lane_out(struct lane *lane, mono_t now);
 int lane_in(struct lane *lane, enum addr_family family, mono_t now);
 
-/* Send one datagram that the core made. */
-void lane_send(
+/* Send one datagram that the core made. Returns as udp_out_one. */
+int lane_send(
 	struct lane *lane, const struct path *path, uint8_t class, const void *bytes, size_t len);
 
 #endif

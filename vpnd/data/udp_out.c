@@ -188,7 +188,7 @@ static int send_one(const struct udp_socket *socket, const struct path *path, ui
 	return r;
 }
 
-void udp_out_one(struct udp_sockets *sockets, const struct path *path, uint8_t class,
+int udp_out_one(struct udp_sockets *sockets, const struct path *path, uint8_t class,
 	const void *bytes, size_t len, struct udp_errors *errors)
 {
 	struct patience patience = PATIENCE_ONE;
@@ -197,7 +197,7 @@ void udp_out_one(struct udp_sockets *sockets, const struct path *path, uint8_t c
 
 	/* sendmsg only reads what iov_base points to */
 	memcpy(&iov.iov_base, &bytes, sizeof(bytes));
-	send_one(socket_for(sockets, path), path, class, &iov, &patience, &stale, errors);
+	return send_one(socket_for(sockets, path), path, class, &iov, &patience, &stale, errors);
 }
 
 /* --- a batch -------------------------------------------------------------------------------------

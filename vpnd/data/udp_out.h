@@ -25,8 +25,8 @@ struct udp_errors {
 void udp_out_batch(
 	struct udp_sockets *sockets, const struct batch *batch, struct udp_errors *errors);
 
-/* Send one datagram of a traffic class. */
-void udp_out_one(struct udp_sockets *sockets, const struct path *path, uint8_t class,
+/* Send one datagram of a traffic class. 0, or the negative errno with which it was refused. */
+int udp_out_one(struct udp_sockets *sockets, const struct path *path, uint8_t class,
 	const void *bytes, size_t len, struct udp_errors *errors);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/keyfile.h"
 #include "base/log.h"
+#include "vpnd/engine/prober.h"
 #include "vpnd/engine/state.h"
 #include "vpnd/engine/tunnel.h"
 
@@ -229,14 +230,17 @@ static void remove_untold(const struct intake *intake, struct tunnel *tunnel)
 }
 
 /* What only the config knows of a peer, whatever else is the truth about it. */
-static void describe_peer(struct peer *peer, const struct privsep_peer *from)
+static int describe_peer(
+	struct tunnel *tunnel, struct peer *peer, const struct privsep_peer *from, mono_t now)
 {
 	struct tunnel_peer *extra = peer_user(peer);
+	const struct prober_config probes = {.from = from->probe_source,
+		.to = from->probe,
+		.interval_ms = from->probe_interval_ms};
 
 	memcpy(extra->name, from->name, sizeof(extra->name));
 	memcpy(extra->host, from->host, sizeof(extra->host));
-	extra->probe = from->probe;
-	extra->probe_interval_ms = from->probe_interval_ms;
+	return prober_configure(tunnel, peer, &probes, now);
 }
 
 /* Where a peer has roamed to stays, unless the config itself now says something else. */
@@ -273,7 +277,9 @@ static int apply_peer(const struct intake *intake, const struct intake_peer *fro
 	if (r < 0)
 		return r;
 	place_peer(peer, &from->told, fresh);
-	describe_peer(peer, &from->told);
+	r = describe_peer(tunnel, peer, &from->told, now);
+	if (r < 0)
+		return r;
 	peer_set_preshared_key(peer, from->preshared_key);
 	peer_set_persistent_keepalive(peer, from->told.persistent_keepalive, now);
 	return allow(intake, from, peer);
@@ -303,13 +309,14 @@ static int apply_state(struct intake *intake, struct tunnel *tunnel, mono_t now)
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < intake->peer_count; i++) {
-		struct peer *peer = device_peer(tunnel->device, intake->peers[i].told.public_key);
+	for (size_t i = 0; r >= 0 && i < intake->peer_count; i++) {
+		const struct privsep_peer *from = &intake->peers[i].told;
+		struct peer *peer = device_peer(tunnel->device, from->public_key);
 
 		if (peer)
-			describe_peer(peer, &intake->peers[i].told);
+			r = describe_peer(tunnel, peer, from, now);
 	}
-	return 0;
+	return r;
 }
 
 int intake_apply(struct intake *intake, struct tunnel *tunnel, mono_t now, char *reason)

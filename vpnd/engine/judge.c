@@ -189,6 +189,51 @@ static void judge_rivals(const struct judge_input *in, struct judgement *out)
 	advise(out, "give one of them a key of its own, or stop it");
 }
 
+static bool is_silent(const struct judge_input *in)
+{
+	return in->probe &&
+	       (in->probe->verdict == PROBE_BLACK || in->probe->verdict == PROBE_ONE_WAY);
+}
+
+/* Probes are not answered. What else is heard of the peer tells which way does not work. */
+static void judge_silent(const struct judge_input *in, struct judgement *out)
+{
+	char since[32], to[ADDR_STRLEN], from[ADDR_STRLEN];
+	const struct probe *probe = in->probe;
+
+	addr_format(&in->probed, to);
+	addr_format(&in->prober, from);
+	time_of_day(in, probe->unanswered_since, since, sizeof(since));
+	if (probe->verdict == PROBE_ONE_WAY) {
+		judge(out, JUDGE_DOWN,
+			"data of the peer comes in, but %u probes to %s since %s got no reply",
+			probe->unanswered, to, since);
+		advise(out, "check that %s answers ping, and that the peer allows %s", to, from);
+	} else if (mono_before(probe->unanswered_since, in->peer.last_session)) {
+		judge(out, JUDGE_DOWN,
+			"handshakes are answered (%" PRIu64
+			" s ago), but no data: %u probes to %s since %s got no reply",
+			age_s(in, in->peer.last_session), probe->unanswered, to, since);
+		advise(out,
+			"check that the peer has %s in its allowed_ips for us, and that %s answers "
+			"ping",
+			from, to);
+	} else {
+		judge(out, JUDGE_DOWN, "nothing returns (%u probes to %s since %s)",
+			probe->unanswered, to, since);
+		advise_unanswered(in, out);
+	}
+}
+
+/* There are keys, but no probe was answered or lost for good yet. */
+static void judge_unproved(const struct judge_input *in, struct judgement *out)
+{
+	char to[ADDR_STRLEN];
+
+	judge(out, JUDGE_DEGRADED, "the first probe of %s is under way",
+		addr_format(&in->probed, to));
+}
+
 /* There are keys, and they work. */
 static void judge_working(const struct judge_input *in, struct judgement *out)
 {
@@ -214,8 +259,12 @@ void judge_peer(const struct judge_input *in, struct judgement *out)
 		judge_lost(in, out);
 	else if (peer->handshake_attempts && age_s(in, peer->handshake_since) >= patience_s)
 		judge_unanswered(in, out);
+	else if (is_silent(in))
+		judge_silent(in, out);
 	else if (peer->rivals[0].addr.family != ADDR_NONE)
 		judge_rivals(in, out);
+	else if (peer->has_session && in->probe && in->probe->verdict == PROBE_UNKNOWN)
+		judge_unproved(in, out);
 	else if (peer->has_session)
 		judge_working(in, out);
 	else

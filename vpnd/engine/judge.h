@@ -3,10 +3,11 @@
  * What state a tunnel is in, why, and what to try next. Pure: from what the protocol core knows of
  * a peer to words for the operator.
  *
- * A handshake that is not answered is the only sign that a peer is gone; silence is none, since a
- * peer that has nothing to say sends nothing. So a peer is judged by its unanswered handshakes:
- * without usable keys it is down after one retry; with keys, which still carry packets, it gets
- * longer, because one lost handshake in a rekey costs nothing.
+ * Without probes a handshake that is not answered is the only sign that a peer is gone; silence is
+ * none, since a peer that has nothing to say sends nothing. So a peer is judged by its unanswered
+ * handshakes: without usable keys it is down after one retry; with keys, which still carry packets,
+ * it gets longer, because one lost handshake in a rekey costs nothing. A peer that is probed
+ * (probe.h) is down as soon as its replies stay away, and until they are back.
  */
 #ifndef VPND_ENGINE_JUDGE_H
 #define VPND_ENGINE_JUDGE_H
@@ -15,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/mono.h"
+#include "vpnd/engine/probe.h"
 #include "vpnd/proto/packet.h"
 #include "vpnd/proto/peer.h"
 
@@ -55,6 +57,8 @@ struct judge_input {
 	const char *host;           /* endpoint as configured; may be empty */
 	const char *resolve_reason; /* why that is not resolved; empty when it is */
 	const char *name;           /* what to call the peer */
+	const struct probe *probe;  /* NULL: it is not probed */
+	struct addr probed, prober; /* where the probes go, and where they come from */
 	mono_t now;
 	struct wall wall; /* now on the wall clock, for the times of day in reasons */
 };

@@ -9,6 +9,8 @@
 #include "base/cleanup.h"
 #include "base/key.h"
 #include "vpnd/engine/engine.h"
+#include "vpnd/engine/probe.h"
+#include "vpnd/engine/prober.h"
 #include "vpnd/engine/tunnel.h"
 #include "vpnd/engine/watch.h"
 #include "vpnd/proto/allowedips.h"
@@ -99,11 +101,52 @@ static json_t *allowed_ips(const struct peer *peer)
 	return cleanup_take(list);
 }
 
-static json_t *peer_json(const struct peer *peer, mono_t now)
+/* Milliseconds with three places, which is what a clock of microseconds knows. */
+static json_t *ms(uint64_t us)
+{
+	return json_real((double)us / 1000);
+}
+
+/* What the probes of a peer tell; all null where there are none. */
+struct quality {
+	json_t *rtt_ms, *rtt_min_ms, *rtt_max_ms, *jitter_ms, *loss;
+};
+
+/* While nothing returns the newest probes are the truth, not what was in the last minute. */
+static json_t *loss(const struct probe *probe, const struct probe_stats *stats)
+{
+	bool works = probe->verdict == PROBE_WORKS;
+	unsigned int all = works ? stats->windowed : stats->recent;
+	unsigned int lost = works ? stats->window_lost : stats->recent_lost;
+
+	return all ? json_real((double)lost / all) : json_null();
+}
+
+static struct quality quality_of(const struct peer *peer, mono_t now)
+{
+	const struct tunnel_peer *known = peer ? peer_user(peer) : NULL;
+	const struct probe *probe = known && known->prober ? prober_probe(known->prober) : NULL;
+	struct probe_stats stats = {0};
+	bool timed;
+
+	if (probe)
+		probe_stats(probe, &stats, now);
+	timed = stats.measured && probe->verdict == PROBE_WORKS;
+	return (struct quality){
+		.rtt_ms = timed ? ms(stats.rtt_us) : json_null(),
+		.rtt_min_ms = timed ? ms(stats.rtt_min_us) : json_null(),
+		.rtt_max_ms = timed ? ms(stats.rtt_max_us) : json_null(),
+		.jitter_ms = timed ? ms(stats.jitter_us) : json_null(),
+		.loss = probe ? loss(probe, &stats) : json_null(),
+	};
+}
+
+static json_t *peer_json(const struct peer *peer, uint32_t mtu, mono_t now)
 {
 	const struct tunnel_peer *known = peer_user(peer);
 	const struct judgement *judged = &known->liveness.judged;
 	const uint8_t *key = peer_public_key(peer);
+	const struct quality quality = quality_of(peer, now);
 	struct peer_info info;
 
 	peer_info(peer, &info, now);
@@ -119,6 +162,12 @@ static json_t *peer_json(const struct peer *peer, mono_t now)
 		{"persistent_keepalive", json_integer(info.persistent_keepalive)},
 		{"handshake_age_s", age_or_null(info.last_session, now)},
 		{"handshake_attempts", json_integer(info.handshake_attempts)},
+		{"rtt_ms", quality.rtt_ms},
+		{"rtt_min_ms", quality.rtt_min_ms},
+		{"rtt_max_ms", quality.rtt_max_ms},
+		{"jitter_ms", quality.jitter_ms},
+		{"loss", quality.loss},
+		{"pmtu", json_integer(mtu)},
 		{"rx_bytes", json_integer((json_int_t)info.rx_bytes)},
 		{"tx_bytes", json_integer((json_int_t)info.tx_bytes)},
 		{0},
@@ -131,6 +180,7 @@ static json_t *peer_json(const struct peer *peer, mono_t now)
 struct sum {
 	uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets;
 	struct peer_info shown; /* of the first peer in the worst state */
+	const struct peer *shown_peer;
 	enum judge_state worst;
 	bool any;
 	json_t *peers;
@@ -151,10 +201,11 @@ static int sum_up(const struct tunnel *tunnel, mono_t now, struct sum *sum)
 		sum->tx_packets += info.tx_packets;
 		if (!sum->any || known->liveness.judged.state > sum->worst) {
 			sum->shown = info;
+			sum->shown_peer = peer;
 			sum->worst = known->liveness.judged.state;
 		}
 		sum->any = true;
-		if (json_array_append_new(sum->peers, peer_json(peer, now)))
+		if (json_array_append_new(sum->peers, peer_json(peer, tunnel->mtu, now)))
 			return -1;
 	}
 	return 0;
@@ -181,11 +232,13 @@ static json_t *tunnel_json(const struct tunnel *tunnel, const struct moment *now
 {
 	const struct watch_mark *mark = &tunnel->liveness;
 	struct sum sum = {.peers = json_array()};
+	struct quality quality;
 
 	if (sum_up(tunnel, now->mono, &sum) < 0) {
 		json_decref(sum.peers);
 		return NULL;
 	}
+	quality = quality_of(sum.shown_peer, now->mono);
 	return object((const struct field[]){
 		{"name", json_string(tunnel->name)},
 		{"state", json_string(judge_state_name(mark->judged.state))},
@@ -199,8 +252,11 @@ static json_t *tunnel_json(const struct tunnel *tunnel, const struct moment *now
 		{"mtu", json_integer(tunnel->mtu)},
 		{"endpoint", endpoint(&sum.shown.path.remote)},
 		{"handshake_age_s", age_or_null(sum.shown.last_session, now->mono)},
-		{"rtt_ms", json_null()},
-		{"loss", json_null()},
+		{"rtt_ms", quality.rtt_ms},
+		{"rtt_min_ms", quality.rtt_min_ms},
+		{"rtt_max_ms", quality.rtt_max_ms},
+		{"jitter_ms", quality.jitter_ms},
+		{"loss", quality.loss},
 		{"pmtu", json_integer(tunnel->mtu)},
 		{"rx_bytes", json_integer((json_int_t)sum.rx_bytes)},
 		{"tx_bytes", json_integer((json_int_t)sum.tx_bytes)},

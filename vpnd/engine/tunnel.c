@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "vpnd/engine/engine.h"
 #include "vpnd/engine/intake.h"
+#include "vpnd/engine/prober.h"
 #include "vpnd/engine/state.h"
 #include "vpnd/engine/uapi.h"
 #include "vpnd/engine/upcalls.h"
@@ -42,7 +43,7 @@ const char *tunnel_peer_label(const struct peer *peer, char out[static TUNNEL_PE
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-static void set_timer(struct tunnel *tunnel)
+void tunnel_arm(struct tunnel *tunnel)
 {
 	mono_t at = device_deadline(tunnel->device);
 
@@ -64,7 +65,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *arg)
 	(void)source, (void)usec;
 	device_tick(tunnel->device, clock_mono());
 	tunnel->timer_at = MONO_NEVER; /* it went off, and is off */
-	set_timer(tunnel);
+	tunnel_arm(tunnel);
 	return 0;
 }
 
@@ -132,7 +133,7 @@ static int work(struct tunnel *tunnel)
 			break;
 		}
 	}
-	set_timer(tunnel);
+	tunnel_arm(tunnel);
 	say_fallbacks(tunnel);
 	return 0;
 }
@@ -197,7 +198,7 @@ void tunnel_changed(struct tunnel *tunnel)
 		tunnel_save_soon(tunnel);
 	else
 		save(tunnel, now);
-	set_timer(tunnel);
+	tunnel_arm(tunnel);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -234,6 +235,8 @@ int tunnel_new(struct engine *engine, uint32_t slot, const char *name, struct tu
 	strncpy(tunnel->name, name, sizeof(tunnel->name) - 1);
 	tunnel->device = device_new(&upcalls_of_tunnel, tunnel, engine->guard);
 	lane_init(&tunnel->lane, tunnel->device, &engine->room);
+	tunnel->lane.opened = prober_take;
+	tunnel->lane.opened_arg = tunnel;
 	r = tunnel->device ? add_timers(tunnel) : -ENOMEM;
 	if (r < 0) {
 		tunnel_free(tunnel);
@@ -337,7 +340,13 @@ void tunnel_set_link(struct tunnel *tunnel, bool up, uint32_t mtu)
 	device_set_up(tunnel->device, up, now);
 	if (came_up && tunnel->from_config)
 		tunnel_shake_hands(tunnel, now);
-	set_timer(tunnel);
+	tunnel_arm(tunnel);
+}
+
+int tunnel_send(struct tunnel *tunnel, const struct path *path, uint8_t class, const void *bytes,
+	size_t len)
+{
+	return lane_send(&tunnel->lane, path, class, bytes, len);
 }
 
 /* --- questions to the monitor -------------------------------------------------------------------
@@ -414,7 +423,10 @@ int tunnel_peer_get(
 
 void tunnel_peer_remove(struct tunnel *tunnel, struct peer *peer)
 {
-	free(peer_user(peer));
+	struct tunnel_peer *extra = peer_user(peer);
+
+	prober_free(extra->prober);
+	free(extra);
 	device_peer_remove(tunnel->device, peer);
 }
 
@@ -447,5 +459,5 @@ void tunnel_shake_hands(struct tunnel *tunnel, mono_t now)
 		if (!info.has_session && !info.handshaking)
 			peer_handshake(peer, now);
 	}
-	set_timer(tunnel);
+	tunnel_arm(tunnel);
 }

@@ -21,6 +21,7 @@
 
 struct engine;
 struct intake;
+struct prober;
 struct uapi_server;
 
 /* What the engine keeps beside each peer of the core (peer_user): freed with tunnel_peer_remove. */
@@ -29,8 +30,7 @@ struct tunnel_peer {
 	char host[PRIVSEP_HOST]; /* endpoint as configured; may be empty */
 	bool host_is_new;        /* where it is now counts, wherever the peer was before */
 	char resolve_reason[PRIVSEP_REASON]; /* why `host` is not resolved; empty when it is */
-	struct addr probe;                   /* family ADDR_NONE: none */
-	uint32_t probe_interval_ms;
+	struct prober *prober;               /* owned; NULL: not probed */
 	struct wall session_wall; /* wall-clock time of the newest handshake; 0 s: none */
 	struct watch_mark liveness;
 	bool path_doubtful; /* see paths.h */
@@ -119,6 +119,13 @@ void tunnel_peer_remove(struct tunnel *tunnel, struct peer *peer);
 /* Shake hands with every peer that there is no session with: a gateway does not wait for traffic.
  */
 void tunnel_shake_hands(struct tunnel *tunnel, mono_t now);
+
+/* Send one datagram. Returns as udp_out_one. */
+int tunnel_send(struct tunnel *tunnel, const struct path *path, uint8_t class, const void *bytes,
+	size_t len);
+
+/* Set the timer to the device's deadline: to be called when something was done with the device. */
+void tunnel_arm(struct tunnel *tunnel);
 
 /*
  * Ask the monitor for UDP sockets on another port (0: any), or for another mark. The answer comes

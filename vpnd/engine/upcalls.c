@@ -13,9 +13,7 @@
 static void send_datagram(
 	void *arg, const struct path *path, uint8_t class, const void *bytes, size_t len)
 {
-	struct tunnel *tunnel = arg;
-
-	lane_send(&tunnel->lane, path, class, bytes, len);
+	tunnel_send(arg, path, class, bytes, len);
 }
 
 /* Numbers that are no secrets: jitter and indices. They are wanted often, a few bytes at a time. */

@@ -12,6 +12,7 @@
 #include "base/key.h"
 #include "base/log.h"
 #include "vpnd/engine/engine.h"
+#include "vpnd/engine/prober.h"
 #include "vpnd/engine/tunnel.h"
 
 enum {
@@ -82,6 +83,11 @@ static void judge_one(
 		.wall = clock_wall(),
 	};
 
+	if (known->prober) {
+		input.probe = prober_probe(known->prober);
+		input.probed = prober_config(known->prober)->to;
+		input.prober = prober_config(known->prober)->from;
+	}
 	peer_info(peer, &input.peer, now);
 	judge_peer(&input, out);
 }

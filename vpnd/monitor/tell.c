@@ -64,6 +64,28 @@ static void format_host(const struct conf_hostport *hostport, char *out, size_t 
 			hostport->host, hostport->port);
 }
 
+/*
+ * Which address of the interface a probe comes from: the one on the same net, or else the first of
+ * its family, which the config is sure to have.
+ */
+static struct addr source_of(const struct vpnd_tunnel_conf *tunnel, const struct addr *probe)
+{
+	struct addr source = {0};
+
+	for (size_t i = 0; i < tunnel->n_addresses; i++) {
+		struct prefix net = tunnel->addresses[i];
+
+		if (net.addr.family != probe->family)
+			continue;
+		prefix_mask(&net);
+		if (prefix_contains(&net, probe))
+			return tunnel->addresses[i].addr;
+		if (source.family == ADDR_NONE)
+			source = tunnel->addresses[i].addr;
+	}
+	return source;
+}
+
 static void tell_peer(struct engine_link *link, const struct held *h, size_t index)
 {
 	const struct vpnd_peer_conf *peer = &h->conf->peers[index];
@@ -73,6 +95,7 @@ static void tell_peer(struct engine_link *link, const struct held *h, size_t ind
 		.endpoint = h->peers[index].endpoint,
 		.persistent_keepalive = peer->persistent_keepalive,
 		.probe = peer->probe,
+		.probe_source = source_of(h->conf, &peer->probe),
 		.probe_interval_ms = peer->probe_interval_ms};
 
 	memcpy(m.public_key, peer->public_key, sizeof(m.public_key));

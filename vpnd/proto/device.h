@@ -82,6 +82,16 @@ void device_seal_batch(
 	struct device *dev, struct packet *packets, size_t count, size_t mtu, mono_t now);
 
 /*
+ * Seal one whole IP packet for this peer, whoever its destination belongs to: a probe of the way to
+ * it, with bytes around as in a batch. On PACKET_FORWARD it is sealed as by device_seal_batch, and
+ * to the timers it is data like any other. Where nothing can be sealed now (PACKET_DOWN,
+ * PACKET_NO_ENDPOINT, PACKET_EXPIRED) nothing is staged, begun or counted: a probe that is late
+ * measures nothing.
+ */
+void device_seal_probe(
+	struct device *dev, struct peer *peer, struct packet *packet, size_t mtu, mono_t now);
+
+/*
  * The ICMP error for who sent a packet that device_seal_batch has just refused for want of a peer
  * or of its endpoint. Returns its length in bytes, or 0 when it had another verdict, must not be
  * answered, or there were too many already.

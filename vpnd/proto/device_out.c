@@ -92,6 +92,27 @@ void device_seal_batch(
 	}
 }
 
+static enum packet_verdict seal_probe(
+	struct device *dev, struct peer *peer, struct packet *packet, size_t mtu, mono_t now)
+{
+	if (!dev->up || !dev->has_key)
+		return PACKET_DOWN;
+	if (peer->path.remote.addr.family == ADDR_NONE)
+		return PACKET_NO_ENDPOINT;
+	if (!session_can_send(peer->current, now))
+		return PACKET_EXPIRED;
+	packet->peer = peer;
+	seal(peer, packet, session_padded_len(packet->len, mtu));
+	note_sent(peer, now);
+	return PACKET_FORWARD;
+}
+
+void device_seal_probe(
+	struct device *dev, struct peer *peer, struct packet *packet, size_t mtu, mono_t now)
+{
+	packet->verdict = seal_probe(dev, peer, packet, mtu, now);
+}
+
 size_t device_answer(struct device *dev, const struct packet *packet,
 	uint8_t out[static UNREACHABLE_MAX], mono_t now)
 {

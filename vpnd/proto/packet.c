@@ -7,6 +7,7 @@ static const char *const VERDICTS[] = {
 	[PACKET_HANDSHAKE] = "handshake",
 	[PACKET_COOKIE] = "cookie",
 	[PACKET_KEEPALIVE] = "keepalive",
+	[PACKET_PROBE] = "probe",
 	[PACKET_BAD_LENGTH] = "bad_length",
 	[PACKET_BAD_TYPE] = "bad_type",
 	[PACKET_BAD_MAC] = "bad_mac",

@@ -30,6 +30,7 @@ enum packet_verdict {
 	PACKET_HANDSHAKE, /* a valid handshake message, answered if it asks for that */
 	PACKET_COOKIE,    /* a valid cookie reply */
 	PACKET_KEEPALIVE, /* authenticated, and empty */
+	PACKET_PROBE,     /* the reply to a probe of ours; the core counted it as FORWARD */
 	/* Dropped: whatever comes from the network wrong. */
 	PACKET_BAD_LENGTH,    /* too short, or of another length than its type has */
 	PACKET_BAD_TYPE,      /* no known message type */

@@ -234,9 +234,13 @@ static void families_and_prefixes_are_in_range(void **state)
 	for (int byte = 0; byte < 256; byte++) {
 		assert_int_equal(passes(PRIVSEP_UDP_FD, FIELD(udp, family), byte),
 			byte == ADDR_V4 || byte == ADDR_V6);
+		/* A probe has a source of its family. */
 		assert_int_equal(
 			passes(PRIVSEP_PEER, offsetof(struct privsep_peer, probe), 1, byte),
-			byte == ADDR_NONE || byte == ADDR_V4 || byte == ADDR_V6);
+			byte == ADDR_NONE);
+		assert_int_equal(
+			passes(PRIVSEP_PEER, offsetof(struct privsep_peer, probe_source), 1, byte),
+			byte == ADDR_NONE);
 		assert_int_equal(passes(PRIVSEP_ALLOWED_IP, at, 1, byte),
 			byte == ADDR_V4 || byte == ADDR_V6);
 		/* 10.0.0.0 is a prefix of 7 bits and more: its last set bit is the seventh. */
