@@ -78,7 +78,7 @@ static bool fits_peer(const union privsep_message *m)
 	       is_addr(&m->peer.probe_source) &&
 	       m->peer.probe.family == m->peer.probe_source.family &&
 	       (m->peer.probe.family == ADDR_NONE || m->peer.probe_interval_ms > 0) &&
-	       is_text(m->peer.name, sizeof(m->peer.name)) &&
+	       m->peer.path_mtu <= UINT16_MAX && is_text(m->peer.name, sizeof(m->peer.name)) &&
 	       is_text(m->peer.host, sizeof(m->peer.host));
 }
 
@@ -144,6 +144,11 @@ static bool fits_path(const union privsep_message *m)
 	       m->path.local.family == m->path.remote.addr.family;
 }
 
+static bool fits_path_mtu(const union privsep_message *m)
+{
+	return m->path_mtu.mtu <= UINT16_MAX;
+}
+
 /* What is right for one type. */
 struct rule {
 	uint32_t type;
@@ -199,6 +204,7 @@ static const struct rule rules[] = {
 	{ENGINE(PRIVSEP_PEER_STATE), OF(peer_state), .fits = fits_peer_state},
 	{ENGINE(PRIVSEP_TUN_LOST), SLOT},
 	{ENGINE(PRIVSEP_PATH), OF(path), .fits = fits_path},
+	{ENGINE(PRIVSEP_PATH_MTU), OF(path_mtu), .fits = fits_path_mtu},
 };
 
 static const struct rule *find(uint32_t type)

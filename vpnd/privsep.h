@@ -73,6 +73,7 @@ enum privsep_type {
 	PRIVSEP_PEER_STATE,    /* struct privsep_peer_state: liveness changed */
 	PRIVSEP_TUN_LOST, /* struct privsep_slot: the TUN descriptor fails; is its device gone? */
 	PRIVSEP_PATH,     /* struct privsep_path: does the host still route like this? */
+	PRIVSEP_PATH_MTU, /* struct privsep_path_mtu: what passes to a peer was measured */
 };
 
 /* Later than any time that a clock can show by mistake and still be mended. */
@@ -143,6 +144,7 @@ struct privsep_peer {
 	struct addr probe;             /* family ADDR_NONE: none */
 	struct addr probe_source;      /* of the interface, in the family of `probe` */
 	uint32_t probe_interval_ms;
+	uint32_t path_mtu;       /* as an engine before has measured, bytes; 0: not known */
 	char name[PRIVSEP_NAME]; /* may be empty */
 	char host[PRIVSEP_HOST]; /* endpoint as configured, for status; may be empty */
 };
@@ -240,6 +242,13 @@ struct privsep_peer_state {
 	char reason[PRIVSEP_REASON];
 };
 
+struct privsep_path_mtu {
+	uint32_t type;
+	uint32_t slot;
+	uint8_t public_key[32];
+	uint32_t mtu; /* bytes of an inner packet; 0: not known (any more) */
+};
+
 /* Datagrams to a peer leave from `local` as long as they leave by the interface they came in by. */
 struct privsep_path {
 	uint32_t type;
@@ -273,6 +282,7 @@ union privsep_message {
 	struct privsep_label label;
 	struct privsep_peer_state peer_state;
 	struct privsep_path path;
+	struct privsep_path_mtu path_mtu;
 };
 
 /* Who may say it. */

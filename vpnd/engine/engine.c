@@ -331,6 +331,7 @@ static void carry_out(struct engine *engine, const union privsep_message *msg, i
 	case PRIVSEP_PEER_STATE:
 	case PRIVSEP_TUN_LOST:
 	case PRIVSEP_PATH:
+	case PRIVSEP_PATH_MTU:
 		break; /* ours to say: privsep_check has refused them */
 	}
 }

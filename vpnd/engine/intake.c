@@ -236,7 +236,8 @@ static int describe_peer(
 	struct tunnel_peer *extra = peer_user(peer);
 	const struct prober_config probes = {.from = from->probe_source,
 		.to = from->probe,
-		.interval_ms = from->probe_interval_ms};
+		.interval_ms = from->probe_interval_ms,
+		.known_mtu = from->path_mtu};
 
 	memcpy(extra->name, from->name, sizeof(extra->name));
 	memcpy(extra->host, from->host, sizeof(extra->host));

@@ -247,6 +247,8 @@ bool probe_answered(struct probe *p, uint16_t sequence, mono_t now)
 	f->lost = false;
 	p->unanswered = 0;
 	p->unanswered_since = MONO_UNSET;
+	if (mono_before(p->answered_sent, f->sent))
+		p->answered_sent = f->sent;
 	probe_heard(p, now);
 	return true;
 }

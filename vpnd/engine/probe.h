@@ -67,6 +67,7 @@ struct probe {
 	struct probe_second seconds[PROBE_WINDOW_S];
 	uint16_t sequence;           /* of the next probe */
 	mono_t next;                 /* when that is due */
+	mono_t answered_sent;        /* when the newest probe that was answered was sent */
 	mono_t heard;                /* newest data or reply of the peer */
 	mono_t good_since;           /* the way works since then */
 	unsigned int lost_run;       /* probes lost since then `heard` */

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "vpnd/engine/engine.h"
+#include "vpnd/engine/pmtu.h"
 #include "vpnd/engine/probe.h"
 #include "vpnd/engine/tunnel.h"
 #include "vpnd/engine/watch.h"
@@ -20,49 +21,124 @@ enum {
 	/* So many losses in a row may be a peer that has lost its session: it gets another. */
 	LOST_SESSION = PROBE_LOST / 2,
 };
+#define MTU_UNTOLD UINT32_MAX
 
 struct prober {
 	struct tunnel *tunnel;
 	struct peer *peer;
 	struct prober_config config;
-	struct echo echo; /* but for the sequence number */
+	struct echo echo; /* but for the sequence number; large ones have another id */
 	struct probe probe;
-	bool shook_hands; /* in this silence */
+	struct pmtu pmtu;
+	uint32_t mtu_told;      /* to the monitor, bytes; MTU_UNTOLD: nothing yet */
+	struct endpoint remote; /* where the path was measured to */
+	bool shook_hands;       /* in this silence */
 	sd_event_source *timer;
 };
 
 /* --- out ------------------------------------------------------------------------------------- */
 
-/* Send one request of `len` bytes. 0, -ENOTCONN without a session, or as lane_send. */
-static int send_echo(struct prober *p, const struct echo *echo, size_t len, mono_t now)
+enum { SMALL, LARGE }; /* kinds of probes */
+
+static uint16_t id_of(const struct prober *p, int kind)
+{
+	return p->echo.id ^ (uint16_t)kind;
+}
+
+/*
+ * Send one request of `len` bytes, a large one whole or not at all. 0, -ENOTCONN without a session,
+ * or as tunnel_send.
+ */
+static int send_echo(struct prober *p, int kind, uint16_t sequence, size_t len, mono_t now)
 {
 	struct tunnel *tunnel = p->tunnel;
 	uint8_t *room = malloc(PACKET_HEADROOM + len + PACKET_TAILROOM);
 	struct packet packet = {.data = room + PACKET_HEADROOM, .len = len};
+	struct echo echo = p->echo;
 	int r = -ENOTCONN;
 
 	if (!room)
 		return -ENOMEM;
-	echo_create(echo, packet.data, len);
+	echo.id = id_of(p, kind);
+	echo.sequence = sequence;
+	echo_create(&echo, packet.data, len);
 	device_seal_probe(tunnel->device, p->peer, &packet, tunnel->mtu, now);
 	if (packet.verdict == PACKET_FORWARD) {
-		r = tunnel_send(tunnel, &packet.path, packet.class, packet.data, packet.len);
+		r = (kind == LARGE ? tunnel_send_whole : tunnel_send)(
+			tunnel, &packet.path, packet.class, packet.data, packet.len);
 		tunnel_arm(tunnel);
 	}
 	free(room);
 	return r;
 }
 
-static void send_probe(struct prober *p, mono_t now)
+static void send_small(struct prober *p, mono_t now)
 {
-	struct echo echo = p->echo;
+	const size_t len = echo_len(p->echo.to.family, 0);
 
 	/* What the kernel refuses to send is lost like what is dropped on the way. */
-	echo.sequence = p->probe.sequence;
-	if (send_echo(p, &echo, echo_len(echo.to.family, 0), now) == -ENOTCONN)
+	if (send_echo(p, SMALL, p->probe.sequence, len, now) == -ENOTCONN)
 		probe_skipped(&p->probe, now);
 	else
 		probe_sent(&p->probe, now);
+}
+
+/* Its size is its sequence number: whenever the reply comes, it tells what passed. */
+static void send_large(struct prober *p, uint32_t size, mono_t now)
+{
+	switch (send_echo(p, LARGE, (uint16_t)size, size, now)) {
+	case -EMSGSIZE:
+		pmtu_refused(&p->pmtu, now);
+		return;
+	default:
+		pmtu_sent(&p->pmtu, now);
+		send_small(p, now);
+	}
+}
+
+/* Large probes are in flight for longer, and it is no hurry. */
+static uint64_t large_timeout_us(const struct prober *p)
+{
+	return 2 * probe_timeout_us(&p->probe);
+}
+
+/* What was measured is of the way to where the peer was, under the MTU that the interface had. */
+static void check_path(struct prober *p, mono_t now)
+{
+	struct peer_info info;
+
+	peer_info(p->peer, &info, now);
+	if (p->pmtu.ceiling == p->tunnel->mtu && endpoint_equal(&p->remote, &info.path.remote))
+		return;
+	p->remote = info.path.remote;
+	pmtu_restart(&p->pmtu, p->tunnel->mtu, now);
+}
+
+static void tell_mtu(struct prober *p, uint32_t mtu)
+{
+	struct privsep_path_mtu msg = {
+		.type = PRIVSEP_PATH_MTU, .slot = p->tunnel->slot, .mtu = mtu};
+
+	if (p->mtu_told == mtu)
+		return;
+	p->mtu_told = mtu;
+	memcpy(msg.public_key, peer_public_key(p->peer), sizeof(msg.public_key));
+	engine_tell(p->tunnel->engine, &msg, sizeof(msg), -1);
+}
+
+/* Only of a way that works there is something to be learned. */
+static void measure_path(struct prober *p, mono_t now)
+{
+	uint32_t size;
+
+	check_path(p, now);
+	pmtu_look(&p->pmtu, large_timeout_us(p), p->probe.answered_sent, now);
+	size = pmtu_due(&p->pmtu, now);
+	if (size)
+		send_large(p, size, now);
+	/* That nothing is known yet is no news: what an engine before this one measured stands. */
+	if (p->pmtu.value || !p->pmtu.searching)
+		tell_mtu(p, p->pmtu.value);
 }
 
 /* A peer that was restarted knows our session no more, and will not say so. */
@@ -77,18 +153,38 @@ static void renew_session(struct prober *p, mono_t now)
 	}
 }
 
+static void verdict_changed(struct prober *p, mono_t now)
+{
+	/* Who was away may be back by another way. */
+	if (p->probe.verdict == PROBE_WORKS)
+		pmtu_restart(&p->pmtu, p->tunnel->mtu, now);
+	if (p->tunnel->engine->watch)
+		watch_look(p->tunnel->engine->watch, now);
+}
+
+static mono_t next_time(const struct prober *p)
+{
+	mono_t at = probe_deadline(&p->probe);
+
+	return p->probe.verdict == PROBE_WORKS
+		       ? mono_min(at, pmtu_deadline(&p->pmtu, large_timeout_us(p)))
+		       : at;
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct prober *p = arg;
 	mono_t now = clock_mono();
 
 	(void)usec;
-	if (probe_look(&p->probe, now) && p->tunnel->engine->watch)
-		watch_look(p->tunnel->engine->watch, now);
+	if (probe_look(&p->probe, now))
+		verdict_changed(p, now);
 	renew_session(p, now);
+	if (p->probe.verdict == PROBE_WORKS)
+		measure_path(p, now);
 	if (probe_is_due(&p->probe, now))
-		send_probe(p, now);
-	sd_event_source_set_time(source, probe_deadline(&p->probe).us);
+		send_small(p, now);
+	sd_event_source_set_time(source, next_time(p).us);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
@@ -96,8 +192,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 
 static bool is_ours(const struct prober *p, const struct echo *echo)
 {
-	return echo->id == p->echo.id && echo->token == p->echo.token &&
-	       addr_equal(&echo->to, &p->echo.to) && addr_equal(&echo->from, &p->echo.from);
+	return echo->token == p->echo.token && addr_equal(&echo->to, &p->echo.to) &&
+	       addr_equal(&echo->from, &p->echo.from);
 }
 
 /* True if the packet was a reply to a probe. */
@@ -107,9 +203,12 @@ static bool take(struct prober *p, const struct packet *packet, mono_t now)
 
 	if (!echo_consume_reply(packet->data, packet->len, &echo) || !is_ours(p, &echo))
 		return false;
+	if (echo.id == id_of(p, SMALL))
+		probe_answered(&p->probe, echo.sequence, now);
+	else if (echo.id == id_of(p, LARGE) && echo.sequence == packet->len)
+		pmtu_answered(&p->pmtu, echo.sequence, now);
 	/* Judged from the loop, not from amidst a batch. */
-	if (probe_answered(&p->probe, echo.sequence, now))
-		sd_event_source_set_time(p->timer, now.us);
+	sd_event_source_set_time(p->timer, now.us);
 	return true;
 }
 
@@ -136,6 +235,11 @@ void prober_take(void *tunnel, struct packet *packets, size_t count, mono_t now)
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
+
+const struct pmtu *prober_pmtu(const struct prober *p)
+{
+	return &p->pmtu;
+}
 
 const struct probe *prober_probe(const struct prober *p)
 {
@@ -173,11 +277,13 @@ static int make(struct tunnel *tunnel, struct peer *peer, const struct prober_co
 		.tunnel = tunnel,
 		.peer = peer,
 		.config = *config,
+		.mtu_told = MTU_UNTOLD,
 		.echo = {.from = config->from, .to = config->to},
 	};
 	randombytes_buf(&p->echo.id, sizeof(p->echo.id));
 	randombytes_buf(&p->echo.token, sizeof(p->echo.token));
 	probe_init(&p->probe, config->interval_ms * US_PER_MS, now);
+	pmtu_init(&p->pmtu, tunnel->mtu, config->known_mtu, config->interval_ms * US_PER_MS, now);
 	r = sd_event_add_time(
 		tunnel->engine->event, &p->timer, CLOCK_BOOTTIME, now.us, ACCURACY_US, on_timer, p);
 	if (r < 0) {
@@ -202,6 +308,8 @@ int prober_configure(
 		if (r < 0)
 			return r;
 	}
+	if (extra->prober && !fresh)
+		tell_mtu(extra->prober, 0);
 	prober_free(extra->prober);
 	extra->prober = fresh;
 	return 0;

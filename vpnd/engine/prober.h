@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Probes one peer through its tunnel: echo requests that are sealed for exactly that peer and never
- * touch the TUN, and the replies to them, which are taken out before they get there. What they tell
- * is decided in probe.h.
+ * touch the TUN, and the replies to them, which are taken out before they get there. What small
+ * ones tell is decided in probe.h, what large ones tell in pmtu.h.
  */
 #ifndef VPND_ENGINE_PROBER_H
 #define VPND_ENGINE_PROBER_H
@@ -15,6 +15,7 @@
 #include "vpnd/proto/packet.h"
 
 struct peer;
+struct pmtu;
 struct probe;
 struct prober;
 struct tunnel;
@@ -24,6 +25,7 @@ struct prober_config {
 	struct addr from; /* of the tunnel's interface, in the family of `to` */
 	struct addr to;   /* of the peer; family ADDR_NONE: do not probe */
 	uint32_t interval_ms;
+	uint32_t known_mtu; /* bytes, measured by an engine before this one; 0: nothing */
 };
 
 /*
@@ -39,6 +41,7 @@ void prober_free(struct prober *prober);
 /* How it probes, and what is known by that. */
 const struct prober_config *prober_config(const struct prober *prober);
 const struct probe *prober_probe(const struct prober *prober);
+const struct pmtu *prober_pmtu(const struct prober *prober);
 
 /*
  * Look at packets that were opened: replies to our probes become PACKET_PROBE, all else shows that

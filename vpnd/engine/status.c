@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/key.h"
 #include "vpnd/engine/engine.h"
+#include "vpnd/engine/pmtu.h"
 #include "vpnd/engine/probe.h"
 #include "vpnd/engine/prober.h"
 #include "vpnd/engine/tunnel.h"
@@ -110,6 +111,7 @@ static json_t *ms(uint64_t us)
 /* What the probes of a peer tell; all null where there are none. */
 struct quality {
 	json_t *rtt_ms, *rtt_min_ms, *rtt_max_ms, *jitter_ms, *loss;
+	json_t *pmtu; /* the interface's MTU where it is not measured */
 };
 
 /* While nothing returns the newest probes are the truth, not what was in the last minute. */
@@ -122,10 +124,11 @@ static json_t *loss(const struct probe *probe, const struct probe_stats *stats)
 	return all ? json_real((double)lost / all) : json_null();
 }
 
-static struct quality quality_of(const struct peer *peer, mono_t now)
+static struct quality quality_of(const struct tunnel *tunnel, const struct peer *peer, mono_t now)
 {
 	const struct tunnel_peer *known = peer ? peer_user(peer) : NULL;
 	const struct probe *probe = known && known->prober ? prober_probe(known->prober) : NULL;
+	uint32_t pmtu = probe ? prober_pmtu(known->prober)->value : 0;
 	struct probe_stats stats = {0};
 	bool timed;
 
@@ -138,15 +141,16 @@ static struct quality quality_of(const struct peer *peer, mono_t now)
 		.rtt_max_ms = timed ? ms(stats.rtt_max_us) : json_null(),
 		.jitter_ms = timed ? ms(stats.jitter_us) : json_null(),
 		.loss = probe ? loss(probe, &stats) : json_null(),
+		.pmtu = json_integer(pmtu ? pmtu : tunnel->mtu),
 	};
 }
 
-static json_t *peer_json(const struct peer *peer, uint32_t mtu, mono_t now)
+static json_t *peer_json(const struct tunnel *tunnel, const struct peer *peer, mono_t now)
 {
 	const struct tunnel_peer *known = peer_user(peer);
 	const struct judgement *judged = &known->liveness.judged;
 	const uint8_t *key = peer_public_key(peer);
-	const struct quality quality = quality_of(peer, now);
+	const struct quality quality = quality_of(tunnel, peer, now);
 	struct peer_info info;
 
 	peer_info(peer, &info, now);
@@ -167,7 +171,7 @@ static json_t *peer_json(const struct peer *peer, uint32_t mtu, mono_t now)
 		{"rtt_max_ms", quality.rtt_max_ms},
 		{"jitter_ms", quality.jitter_ms},
 		{"loss", quality.loss},
-		{"pmtu", json_integer(mtu)},
+		{"pmtu", quality.pmtu},
 		{"rx_bytes", json_integer((json_int_t)info.rx_bytes)},
 		{"tx_bytes", json_integer((json_int_t)info.tx_bytes)},
 		{0},
@@ -205,7 +209,7 @@ static int sum_up(const struct tunnel *tunnel, mono_t now, struct sum *sum)
 			sum->worst = known->liveness.judged.state;
 		}
 		sum->any = true;
-		if (json_array_append_new(sum->peers, peer_json(peer, tunnel->mtu, now)))
+		if (json_array_append_new(sum->peers, peer_json(tunnel, peer, now)))
 			return -1;
 	}
 	return 0;
@@ -238,7 +242,7 @@ static json_t *tunnel_json(const struct tunnel *tunnel, const struct moment *now
 		json_decref(sum.peers);
 		return NULL;
 	}
-	quality = quality_of(sum.shown_peer, now->mono);
+	quality = quality_of(tunnel, sum.shown_peer, now->mono);
 	return object((const struct field[]){
 		{"name", json_string(tunnel->name)},
 		{"state", json_string(judge_state_name(mark->judged.state))},
@@ -257,7 +261,7 @@ static json_t *tunnel_json(const struct tunnel *tunnel, const struct moment *now
 		{"rtt_max_ms", quality.rtt_max_ms},
 		{"jitter_ms", quality.jitter_ms},
 		{"loss", quality.loss},
-		{"pmtu", json_integer(tunnel->mtu)},
+		{"pmtu", quality.pmtu},
 		{"rx_bytes", json_integer((json_int_t)sum.rx_bytes)},
 		{"tx_bytes", json_integer((json_int_t)sum.tx_bytes)},
 		{"rx_packets", json_integer((json_int_t)sum.rx_packets)},

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/key.h"
 #include "base/log.h"
+#include "vpnd/data/whole.h"
 #include "vpnd/engine/engine.h"
 #include "vpnd/engine/intake.h"
 #include "vpnd/engine/prober.h"
@@ -347,6 +348,12 @@ int tunnel_send(struct tunnel *tunnel, const struct path *path, uint8_t class, c
 	size_t len)
 {
 	return lane_send(&tunnel->lane, path, class, bytes, len);
+}
+
+int tunnel_send_whole(struct tunnel *tunnel, const struct path *path, uint8_t class,
+	const void *bytes, size_t len)
+{
+	return whole_send(&tunnel->lane.udp, path, class, bytes, len, &tunnel->lane.udp_errors);
 }
 
 /* --- questions to the monitor -------------------------------------------------------------------

@@ -95,6 +95,26 @@ static void on_peer_state(struct monitor *m, struct held *h, const struct privse
 	reconcile_soon(m->reconcile);
 }
 
+/* Routes follow, so that the kernel tells the senders of larger packets. */
+static void on_path_mtu(struct monitor *m, struct held *h, const struct privsep_path_mtu *told)
+{
+	char label[VPND_CONF_LABEL_STRLEN];
+	int i = held_find_peer(h, told->public_key);
+	bool mattered;
+
+	if (i < 0 || h->peers[i].pmtu == told->mtu)
+		return;
+	mattered = h->peers[i].pmtu && h->peers[i].pmtu < h->mtu;
+	h->peers[i].pmtu = told->mtu;
+	vpnd_conf_peer_label(&h->conf->peers[i], label);
+	if (told->mtu && (mattered || told->mtu < h->mtu))
+		log_notice("tunnel %s: packets of up to %u bytes pass to peer %s", h->name,
+			told->mtu, label);
+	else if (!told->mtu)
+		log_notice("tunnel %s: what passes to peer %s cannot be measured", h->name, label);
+	reconcile_soon(m->reconcile);
+}
+
 /* Which file a complaint about a key is about, where that is certain. */
 static const char *key_file(const struct held *h, const char *reason)
 {
@@ -184,6 +204,8 @@ static void on_message(void *arg, const union privsep_message *msg, int fd_)
 		keep_state(h, &fd);
 	else if (msg->type == PRIVSEP_PEER_STATE)
 		on_peer_state(m, h, &msg->peer_state);
+	else if (msg->type == PRIVSEP_PATH_MTU)
+		on_path_mtu(m, h, &msg->path_mtu);
 	else if (msg->type == PRIVSEP_TUN_LOST)
 		kernel_check_device(m, h);
 	else if (msg->type == PRIVSEP_PATH)

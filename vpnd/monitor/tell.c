@@ -96,7 +96,8 @@ static void tell_peer(struct engine_link *link, const struct held *h, size_t ind
 		.persistent_keepalive = peer->persistent_keepalive,
 		.probe = peer->probe,
 		.probe_source = source_of(h->conf, &peer->probe),
-		.probe_interval_ms = peer->probe_interval_ms};
+		.probe_interval_ms = peer->probe_interval_ms,
+		.path_mtu = h->peers[index].pmtu};
 
 	memcpy(m.public_key, peer->public_key, sizeof(m.public_key));
 	if (peer->name)

@@ -84,6 +84,7 @@ static const struct sample samples[] = {
 	SLOT(PRIVSEP_TUN_LOST, E, false),
 	OF(path, E, false, PRIVSEP_PATH, 3, .remote.addr = {ADDR_V4, {1}}, .local = {ADDR_V4, {2}},
 		.ifindex = 7),
+	OF(path_mtu, E, false, PRIVSEP_PATH_MTU, 3, .mtu = 1328),
 };
 #define N_SAMPLES (sizeof(samples) / sizeof(samples[0]))
 
@@ -147,14 +148,14 @@ static void unknown_types_are_refused(void **state)
 		for (size_t i = 0; i < N_SAMPLES; i++)
 			known += samples[i].m.type == type;
 		if (type == 0 || (type > PRIVSEP_STOP && type < PRIVSEP_READY) ||
-			type > PRIVSEP_PATH)
+			type > PRIVSEP_PATH_MTU)
 			for (size_t len = 0; len <= sizeof(m); len++) {
 				assert_null(privsep_check(&m, len, false, M));
 				assert_null(privsep_check(&m, len, true, E));
 			}
 	}
 	/* The samples above are all there are. */
-	assert_int_equal(known, PRIVSEP_STOP + PRIVSEP_PATH - PRIVSEP_READY + 1);
+	assert_int_equal(known, PRIVSEP_STOP + PRIVSEP_PATH_MTU - PRIVSEP_READY + 1);
 }
 
 static void slot_out_of_range_is_refused(void **state)
