@@ -10,7 +10,7 @@ import pytest
 from lab.capture import Capture
 from lab.gate import Gate
 from lab.relay import Weather
-from lab.site import TUNNEL_CITY, TUNNEL_GW
+from lab.site import CITY, GW, HOST, PORT, TUNNEL_CITY, TUNNEL_GW, UPLINK_ROUTER, uri
 from lab.waiting import wait_until
 
 FAST = {"probe": TUNNEL_CITY[4], "probe_interval_ms": 200}
@@ -90,3 +90,114 @@ def test_silent_probe_target_is_no_dead_path_while_data_comes(site):
     assert "data of the peer comes in" in found["reason"] and TUNNEL_GW[4] in found["advice"]
     site.city.sysctl({"net.ipv4.icmp_echo_ignore_all": 0})
     wait_state(gate, "up")
+
+
+# --- why it is down: each state is made for real, and said by `vpnctl status` ------------------------
+
+def down_because(site, words, advice, spoil, timeout=20):
+    """A tunnel that works, is spoilt, says why, and works again."""
+    gate = Gate(site, peer=FAST)
+    wait_state(gate, "up")
+    spoil(gate)
+    wait_until(lambda: (found := tunnel(gate))["state"] == "down" and
+               all(word in found["reason"] for word in words), f"the reason has {words}", timeout)
+    found = tunnel(gate)
+    assert advice in found["advice"], found
+    text = gate.ctl.run("status").stdout
+    assert found["reason"] in text and found["advice"] in text
+    return gate
+
+
+def test_nothing_listens_at_the_peer(site):
+    gate = down_because(site, ["ICMP port unreachable", CITY[4]], f"udp/{PORT}",
+                        spoil=lambda gate: gate.city.kill())
+    gate.city.start()
+    wait_state(gate, "up")
+
+
+def test_router_knows_no_way(site):
+    def spoil(_):
+        site.net.ip("route add unreachable 192.0.2.10/32")
+    gate = down_because(site, ["ICMP host unreachable", UPLINK_ROUTER[4]], "nobody is at",
+                        spoil=spoil)
+    site.net.ip("route del unreachable 192.0.2.10/32")
+    wait_state(gate, "up")
+
+
+def test_firewall_on_the_way(site):
+    def spoil(_):
+        site.net.run("nft", "-f", "-", stdin="""
+table inet wall {
+    chain forward { type filter hook forward priority 0;
+        udp dport 51820 reject with icmpx type admin-prohibited
+    }
+}
+""")
+    gate = down_because(site, ["ICMP administratively prohibited", UPLINK_ROUTER[4]], "firewall at",
+                        spoil=spoil)
+    site.net.run("nft", "flush ruleset")
+    wait_state(gate, "up")
+
+
+def test_no_route_to_the_endpoint(site):
+    def spoil(_):
+        site.gw.ip("route del default")
+    gate = down_because(site, ["no route to endpoint", CITY[4], "Network is unreachable"],
+                        f"ip route get {CITY[4]}", spoil=spoil)
+    site.gw.ip(f"route add default via {UPLINK_ROUTER[4]}")
+    wait_state(gate, "up")
+
+
+def test_firewall_of_the_gateway_itself(site):
+    def spoil(_):
+        site.gw.run("nft", "-f", "-", stdin="""
+table inet wall {
+    chain output { type filter hook output priority 0;
+        udp dport 51820 drop
+    }
+}
+""")
+    gate = down_because(site, ["this host may not send", "not permitted"], "nft list ruleset",
+                        spoil=spoil)
+    site.gw.run("nft", "delete table inet wall")
+    wait_state(gate, "up")
+
+
+def test_peer_that_does_not_allow_our_address(site):
+    def spoil(gate):
+        gate.city.wg("set", "peer", gate.keys.public, "allowed-ips", "10.40.15.0/24")
+    gate = down_because(site, ["handshakes are answered", "no data", TUNNEL_CITY[4]],
+                        f"the peer has {TUNNEL_GW[4]} in its allowed_ips", spoil=spoil)
+    gate.city.wg("set", "peer", gate.keys.public, "allowed-ips", f"10.40.15.0/24,{TUNNEL_GW[4]}/32")
+    wait_state(gate, "up")
+
+
+def test_peer_that_no_longer_knows_our_key(site):
+    def spoil(gate):
+        gate.city.wg("set", "peer", gate.keys.public, "remove")
+    down_because(site, ["nothing returns, no ICMP error"], "that it has our public key", spoil=spoil)
+
+
+def test_icmp_errors_move_nothing_and_lose_nothing(site):
+    """A stranger on the way forges errors about our datagrams while they arrive."""
+    gate = Gate(site, peer=FAST)
+    wait_state(gate, "up")
+    forger = f"""
+import time
+from scapy.all import IP, ICMP, UDP, Raw, L3RawSocket
+wire = L3RawSocket()
+about = IP(src="{GW[4]}", dst="{CITY[4]}")/UDP(sport={PORT}, dport={PORT})/Raw(bytes(64))
+errors = [IP(src="{UPLINK_ROUTER[4]}", dst="{GW[4]}")/ICMP(type=3, code=code)/about
+          for code in (0, 1, 2, 3, 13)]
+print("forging", flush=True)
+while True:
+    for error in errors:
+        wire.send(error)
+    time.sleep(0.001)
+"""
+    site.net.start("/usr/bin/python3", "-c", forger, log="forger").wait_for_log("forging", 20)
+    ping = site.app.ping(HOST[4], count=300, interval=0.01)
+    assert ping.received == 300
+    found = tunnel(gate)
+    assert found["state"] == "up" and not found["reason"]
+    assert found["endpoint"] == uri(CITY[4], PORT)

@@ -2,6 +2,7 @@
 #include "vpnd/engine/judge.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -121,6 +122,7 @@ static void advise_unanswered(const struct judge_input *in, struct judgement *ou
 	uint64_t bad = in->verdicts[PACKET_BAD_HANDSHAKE];
 	uint64_t macs = in->verdicts[PACKET_BAD_MAC];
 	uint64_t strangers = in->verdicts[PACKET_UNKNOWN_PEER];
+	uint64_t cookies = in->verdicts[PACKET_COOKIE];
 
 	if (in->verdicts[PACKET_LOOPED])
 		advise(out,
@@ -144,20 +146,105 @@ static void advise_unanswered(const struct judge_input *in, struct judgement *ou
 			"%" PRIu64 " handshakes came from keys that are no peer's: check the "
 			"peer's public key",
 			strangers);
+	else if (cookies)
+		advise(out,
+			"it is there, and answered with cookies %" PRIu64
+			" times: it is flooded with handshakes, or does not know our public key",
+			cookies);
+	else if (in->resolve_reason[0])
+		advise(out,
+			"endpoint name %.64s cannot be resolved any more (%.80s): it may have "
+			"moved",
+			in->host, in->resolve_reason);
 	else
 		advise(out,
 			"check endpoint and public_key here; then ask the peer's operator to check "
 			"its udp port, and that it has our public key");
 }
 
+/* The kernel does not even send. */
+static void explain_refusal(const struct judge_input *in, struct judgement *out)
+{
+	const struct trouble *trouble = in->trouble;
+	bool filtered = trouble->error == EPERM || trouble->error == EACCES;
+	char since[32], to[ADDR_STRLEN];
+
+	addr_format(&in->peer.path.remote.addr, to);
+	time_of_day(in, trouble->refused.since, since, sizeof(since));
+	judge(out, JUDGE_DOWN, "%s %s: %s (%u datagrams not sent since %s)",
+		filtered ? "this host may not send to" : "no route to endpoint", to,
+		strerror(trouble->error), trouble->refused.times, since);
+	if (filtered)
+		advise(out, "let udp to %s out: see nft list ruleset", to);
+	else
+		advise(out, "see ip route get %s, and whether the uplink is up", to);
+}
+
+static void advise_icmp(const struct judge_input *in, struct judgement *out)
+{
+	const struct errqueue_icmp *icmp = &in->trouble->icmp;
+	const unsigned int port = in->peer.path.remote.port;
+	char from[ADDR_STRLEN], to[ADDR_STRLEN];
+
+	addr_format(&icmp->from, from);
+	addr_format(&in->peer.path.remote.addr, to);
+	switch (trouble_kind(icmp)) {
+	case TROUBLE_NO_NET:
+		advise(out,
+			"%s knows no way to %s: check the endpoint, or ask who runs that router",
+			from, to);
+		break;
+	case TROUBLE_NO_HOST:
+		advise(out, "nobody is at %s, says %s: check the endpoint, and that its host is up",
+			to, from);
+		break;
+	case TROUBLE_NO_PORT:
+		advise(out, "nothing listens there: is WireGuard running at the peer, on udp/%u?",
+			port);
+		break;
+	case TROUBLE_FORBIDDEN:
+		advise(out, "a firewall at %s refuses it: have udp/%u to %s opened", from, port,
+			to);
+		break;
+	case TROUBLE_LOOP:
+		advise(out, "packets to %s go in circles at %s: ask who runs that router", to,
+			from);
+		break;
+	case TROUBLE_OTHER:
+	case TROUBLE_KINDS:
+		advise(out, "ask who runs %s", from);
+		break;
+	}
+}
+
+/* `tried` says what of ours has no answer. */
+static void judge_nothing_returns(
+	const struct judge_input *in, const char *tried, struct judgement *out)
+{
+	const struct trouble *trouble = in->trouble;
+	char from[ADDR_STRLEN];
+
+	if (trouble_is_fresh(&trouble->refused, in->now)) {
+		explain_refusal(in, out);
+	} else if (trouble_is_fresh(&trouble->reported, in->now)) {
+		judge(out, JUDGE_DOWN, "%s, nothing returns but ICMP %s from %s (%u)", tried,
+			trouble_kind_name(trouble_kind(&trouble->icmp)),
+			addr_format(&trouble->icmp.from, from), trouble->reported.times);
+		advise_icmp(in, out);
+	} else {
+		judge(out, JUDGE_DOWN, "%s, nothing returns, no ICMP error", tried);
+		advise_unanswered(in, out);
+	}
+}
+
 static void judge_unanswered(const struct judge_input *in, struct judgement *out)
 {
-	char since[32];
+	char since[32], tried[64];
 
-	judge(out, JUDGE_DOWN, "we send (%u handshake%s since %s), nothing returns",
+	snprintf(tried, sizeof(tried), "we send (%u handshake%s since %s)",
 		in->peer.handshake_attempts, in->peer.handshake_attempts == 1 ? "" : "s",
 		time_of_day(in, in->peer.handshake_since, since, sizeof(since)));
-	advise_unanswered(in, out);
+	judge_nothing_returns(in, tried, out);
 }
 
 /* No usable keys, nothing unanswered for long. */
@@ -198,7 +285,7 @@ static bool is_silent(const struct judge_input *in)
 /* Probes are not answered. What else is heard of the peer tells which way does not work. */
 static void judge_silent(const struct judge_input *in, struct judgement *out)
 {
-	char since[32], to[ADDR_STRLEN], from[ADDR_STRLEN];
+	char since[32], to[ADDR_STRLEN], from[ADDR_STRLEN], tried[128];
 	const struct probe *probe = in->probe;
 
 	addr_format(&in->probed, to);
@@ -219,9 +306,9 @@ static void judge_silent(const struct judge_input *in, struct judgement *out)
 			"ping",
 			from, to);
 	} else {
-		judge(out, JUDGE_DOWN, "nothing returns (%u probes to %s since %s)",
+		snprintf(tried, sizeof(tried), "we send (%u probes of %s since %s)",
 			probe->unanswered, to, since);
-		advise_unanswered(in, out);
+		judge_nothing_returns(in, tried, out);
 	}
 }
 

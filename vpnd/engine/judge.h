@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/mono.h"
 #include "vpnd/engine/probe.h"
+#include "vpnd/engine/trouble.h"
 #include "vpnd/proto/packet.h"
 #include "vpnd/proto/peer.h"
 
@@ -58,6 +59,7 @@ struct judge_input {
 	const char *resolve_reason; /* why that is not resolved; empty when it is */
 	const char *name;           /* what to call the peer */
 	const struct probe *probe;  /* NULL: it is not probed */
+	const struct trouble *trouble;
 	struct addr probed, prober; /* where the probes go, and where they come from */
 	mono_t now;
 	struct wall wall; /* now on the wall clock, for the times of day in reasons */

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mono.h"
 #include "vpnd/data/lane.h"
+#include "vpnd/engine/trouble.h"
 #include "vpnd/engine/watch.h"
 #include "vpnd/privsep.h"
 #include "vpnd/proto/device.h"
@@ -33,7 +34,8 @@ struct tunnel_peer {
 	struct prober *prober;               /* owned; NULL: not probed */
 	struct wall session_wall; /* wall-clock time of the newest handshake; 0 s: none */
 	struct watch_mark liveness;
-	bool path_doubtful; /* see paths.h */
+	struct trouble trouble; /* on the way to it */
+	bool path_doubtful;     /* see paths.h */
 };
 
 /* Room for a peer's name or its key in base64, whichever is longer. */

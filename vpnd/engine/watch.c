@@ -78,6 +78,7 @@ static void judge_one(
 		.verdicts = device_verdict_counts(tunnel->device),
 		.host = known->host,
 		.name = tunnel_peer_label(peer, room),
+		.trouble = &known->trouble,
 		.resolve_reason = known->resolve_reason,
 		.now = now,
 		.wall = clock_wall(),

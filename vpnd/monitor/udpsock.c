@@ -40,6 +40,8 @@ static int set_options(int fd, int af)
 		r = set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
 		if (r == 0)
 			r = set_int(fd, IPPROTO_IP, IP_RECVTOS, 1);
+		if (r == 0)
+			r = set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
 		return r < 0 ? r : set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
 	}
 	r = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
@@ -47,6 +49,8 @@ static int set_options(int fd, int af)
 		r = set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 	if (r == 0)
 		r = set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+	if (r == 0)
+		r = set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
 	if (r == 0)
 		r = set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
 	return r;

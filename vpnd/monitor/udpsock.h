@@ -16,8 +16,9 @@ struct udpsock {
 
 /*
  * Bind both to `port` on all addresses, or with 0 to one that is free in both. The sockets tell
- * where a datagram was sent to (PKTINFO) and in which traffic class, may fragment, as WireGuard
- * does, and carry `fwmark` unless it is 0. Returns 0, or a negative errno (-EADDRINUSE).
+ * where a datagram was sent to (PKTINFO) and in which traffic class, and which ICMP errors came
+ * back (RECVERR); they may fragment, as WireGuard does, and carry `fwmark` unless it is 0. Returns
+ * 0, or a negative errno (-EADDRINUSE).
  */
 int udpsock_open(uint16_t port, uint32_t fwmark, struct udpsock *out);
 

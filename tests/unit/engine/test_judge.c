@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +24,14 @@ struct peer_case {
 	bool rivals;
 	unsigned int replays, replayed_s; /* refused initiations, and since when */
 	int ahead_s;                      /* their newest initiation, of our clock */
-	unsigned int bad_handshakes, bad_macs, strangers, looped;
+	unsigned int bad_handshakes, bad_macs, strangers, looped, cookies;
+	enum probe_verdict probed; /* of probes of 169.254.10.1 from 169.254.10.2 */
+	unsigned int lost, lost_s; /* probes, and when the first of them was sent; 0: not probed */
+	unsigned int refused;      /* datagrams, a second ago */
+	int error;                 /* why */
+	unsigned int icmp;         /* errors from 198.51.100.1, a second ago */
+	uint8_t icmp_type, icmp_code;
+	bool icmp_v6; /* from 2001:db8::1 */
 	enum judge_state state;
 	const char *reason;
 	const char *advice; /* a part of it; NULL: none */
@@ -53,7 +61,8 @@ static const struct peer_case peer_cases[] = {
 		.attempts = 4,
 		.unanswered_s = 15,
 		.state = JUDGE_DOWN,
-		.reason = "we send (4 handshakes since 10:14:28 UTC), nothing returns",
+		.reason =
+			"we send (4 handshakes since 10:14:28 UTC), nothing returns, no ICMP error",
 		.advice = "check its udp port"},
 	{.what = "idle after a session",
 		.session_s = 412,
@@ -70,7 +79,8 @@ static const struct peer_case peer_cases[] = {
 		.attempts = 2,
 		.unanswered_s = 7,
 		.state = JUDGE_DOWN,
-		.reason = "we send (2 handshakes since 10:14:36 UTC), nothing returns",
+		.reason =
+			"we send (2 handshakes since 10:14:36 UTC), nothing returns, no ICMP error",
 		.advice = "check its udp port"},
 	{.what = "never tried",
 		.state = JUDGE_DEGRADED,
@@ -85,13 +95,15 @@ static const struct peer_case peer_cases[] = {
 		.attempts = 41,
 		.unanswered_s = 245,
 		.state = JUDGE_DOWN,
-		.reason = "we send (41 handshakes since 10:10:38 UTC), nothing returns",
+		.reason = "we send (41 handshakes since 10:10:38 UTC), nothing returns, no ICMP "
+			  "error",
 		.advice = "check its udp port"},
 	{.what = "one handshake, long ago",
 		.attempts = 1,
 		.unanswered_s = 7,
 		.state = JUDGE_DOWN,
-		.reason = "we send (1 handshake since 10:14:36 UTC), nothing returns",
+		.reason =
+			"we send (1 handshake since 10:14:36 UTC), nothing returns, no ICMP error",
 		.advice = "check its udp port"},
 	{.what = "its endpoint is routed into the tunnel",
 		.attempts = 3,
@@ -99,7 +111,8 @@ static const struct peer_case peer_cases[] = {
 		.strangers = 1,
 		.looped = 3,
 		.state = JUDGE_DOWN,
-		.reason = "we send (3 handshakes since 10:14:31 UTC), nothing returns",
+		.reason =
+			"we send (3 handshakes since 10:14:31 UTC), nothing returns, no ICMP error",
 		.advice = "give the endpoint a route outside of it"},
 	{.what = "answers under another preshared key",
 		.attempts = 3,
@@ -107,7 +120,8 @@ static const struct peer_case peer_cases[] = {
 		.bad_handshakes = 3,
 		.bad_macs = 1,
 		.state = JUDGE_DOWN,
-		.reason = "we send (3 handshakes since 10:14:31 UTC), nothing returns",
+		.reason =
+			"we send (3 handshakes since 10:14:31 UTC), nothing returns, no ICMP error",
 		.advice = "3 handshake messages did not authenticate: compare the preshared keys"},
 	{.what = "the peer has another public key of ours",
 		.attempts = 3,
@@ -115,14 +129,16 @@ static const struct peer_case peer_cases[] = {
 		.bad_macs = 5,
 		.strangers = 1,
 		.state = JUDGE_DOWN,
-		.reason = "we send (3 handshakes since 10:14:31 UTC), nothing returns",
+		.reason =
+			"we send (3 handshakes since 10:14:31 UTC), nothing returns, no ICMP error",
 		.advice = "5 handshake messages were for another public key than ours"},
 	{.what = "we have another public key of the peer",
 		.attempts = 3,
 		.unanswered_s = 12,
 		.strangers = 2,
 		.state = JUDGE_DOWN,
-		.reason = "we send (3 handshakes since 10:14:31 UTC), nothing returns",
+		.reason =
+			"we send (3 handshakes since 10:14:31 UTC), nothing returns, no ICMP error",
 		.advice = "2 handshakes came from keys that are no peer's"},
 	{.what = "handshakes that are refused as old, from a peer that is not called",
 		.session_s = 412,
@@ -139,7 +155,8 @@ static const struct peer_case peer_cases[] = {
 		.replays = 3,
 		.replayed_s = 5,
 		.state = JUDGE_DOWN,
-		.reason = "we send (2 handshakes since 10:14:36 UTC), nothing returns",
+		.reason =
+			"we send (2 handshakes since 10:14:36 UTC), nothing returns, no ICMP error",
 		.advice = "set the peer's clock"},
 	{.what = "old handshakes that a stranger plays back while all is well",
 		.has_session = true,
@@ -174,6 +191,151 @@ static const struct peer_case peer_cases[] = {
 		.state = JUDGE_DEGRADED,
 		.reason = "two hosts use the key of peer noc-1: 192.0.2.1:7 and [::]:8",
 		.advice = "a key of its own"},
+	{.what = "a peer that answers with cookies alone",
+		.attempts = 3,
+		.unanswered_s = 12,
+		.cookies = 2,
+		.state = JUDGE_DOWN,
+		.reason = "we send (3 handshakes since 10:14:31 UTC), nothing returns, no ICMP "
+			  "error",
+		.advice = "answered with cookies 2 times"},
+	{.what = "a name that no longer resolves, and nothing returns",
+		.attempts = 3,
+		.unanswered_s = 12,
+		.host = "noc.example:51820",
+		.resolve_reason = "Name or service not known",
+		.state = JUDGE_DOWN,
+		.reason = "we send (3 handshakes since 10:14:31 UTC), nothing returns, no ICMP "
+			  "error",
+		.advice = "noc.example:51820 cannot be resolved any more"},
+	{.what = "no route to the endpoint",
+		.attempts = 3,
+		.unanswered_s = 12,
+		.refused = 3,
+		.error = ENETUNREACH,
+		.state = JUDGE_DOWN,
+		.reason =
+			"no route to endpoint 192.0.2.10: Network is unreachable (3 datagrams not "
+			"sent since 10:14:42 UTC)",
+		.advice = "ip route get 192.0.2.10"},
+	{.what = "a firewall of this host",
+		.attempts = 3,
+		.unanswered_s = 12,
+		.refused = 3,
+		.error = EPERM,
+		.state = JUDGE_DOWN,
+		.reason = "this host may not send to 192.0.2.10: Operation not permitted (3 "
+			  "datagrams not sent since 10:14:42 UTC)",
+		.advice = "let udp to 192.0.2.10 out"},
+	{.what = "nobody listens at the peer",
+		.attempts = 3,
+		.unanswered_s = 12,
+		.icmp = 3,
+		.icmp_type = 3,
+		.icmp_code = 3,
+		.state = JUDGE_DOWN,
+		.reason =
+			"we send (3 handshakes since 10:14:31 UTC), nothing returns but ICMP port "
+			"unreachable from 198.51.100.1 (3)",
+		.advice = "is WireGuard running at the peer, on udp/51820?"},
+	{.what = "no such host, over IPv6",
+		.attempts = 3,
+		.unanswered_s = 12,
+		.icmp = 2,
+		.icmp_v6 = true,
+		.icmp_type = 1,
+		.icmp_code = 3,
+		.state = JUDGE_DOWN,
+		.reason =
+			"we send (3 handshakes since 10:14:31 UTC), nothing returns but ICMP host "
+			"unreachable from 2001:db8::1 (2)",
+		.advice = "nobody is at 192.0.2.10, says 2001:db8::1"},
+	{.what = "a firewall on the way",
+		.attempts = 3,
+		.unanswered_s = 12,
+		.icmp = 1,
+		.icmp_type = 3,
+		.icmp_code = 13,
+		.state = JUDGE_DOWN,
+		.reason = "we send (3 handshakes since 10:14:31 UTC), nothing returns but ICMP "
+			  "administratively prohibited from 198.51.100.1 (1)",
+		.advice = "have udp/51820 to 192.0.2.10 opened"},
+	{.what = "ICMP errors while all is well, which anyone can forge",
+		.has_session = true,
+		.session_s = 20,
+		.icmp = 100,
+		.icmp_type = 3,
+		.icmp_code = 3,
+		.state = JUDGE_UP,
+		.reason = ""},
+	{.what = "no probe was answered yet",
+		.has_session = true,
+		.session_s = 1,
+		.probed = PROBE_UNKNOWN,
+		.lost = 1,
+		.lost_s = 1,
+		.state = JUDGE_DEGRADED,
+		.reason = "the first probe of 169.254.10.1 is under way"},
+	{.what = "probes that are answered",
+		.has_session = true,
+		.session_s = 1,
+		.probed = PROBE_WORKS,
+		.lost = 1,
+		.lost_s = 1,
+		.state = JUDGE_UP,
+		.reason = ""},
+	{.what = "a path that went black",
+		.has_session = true,
+		.session_s = 40,
+		.probed = PROBE_BLACK,
+		.lost = 9,
+		.lost_s = 3,
+		.state = JUDGE_DOWN,
+		.reason = "we send (9 probes of 169.254.10.1 since 10:14:40 UTC), nothing returns, "
+			  "no ICMP error",
+		.advice = "check its udp port"},
+	{.what = "the same, and a router says so",
+		.has_session = true,
+		.session_s = 40,
+		.probed = PROBE_BLACK,
+		.lost = 9,
+		.lost_s = 3,
+		.icmp = 9,
+		.icmp_type = 3,
+		.icmp_code = 0,
+		.state = JUDGE_DOWN,
+		.reason = "we send (9 probes of 169.254.10.1 since 10:14:40 UTC), nothing returns "
+			  "but ICMP network unreachable from 198.51.100.1 (9)",
+		.advice = "198.51.100.1 knows no way to 192.0.2.10"},
+	{.what = "handshakes alone come through",
+		.has_session = true,
+		.session_s = 4,
+		.probed = PROBE_BLACK,
+		.lost = 30,
+		.lost_s = 33,
+		.state = JUDGE_DOWN,
+		.reason = "handshakes are answered (4 s ago), but no data: 30 probes to "
+			  "169.254.10.1 since 10:14:10 UTC got no reply",
+		.advice = "the peer has 169.254.10.2 in its allowed_ips for us"},
+	{.what = "data comes, and no reply",
+		.has_session = true,
+		.session_s = 40,
+		.probed = PROBE_ONE_WAY,
+		.lost = 80,
+		.lost_s = 16,
+		.state = JUDGE_DOWN,
+		.reason = "data of the peer comes in, but 80 probes to 169.254.10.1 since 10:14:27 "
+			  "UTC got no reply",
+		.advice = "the peer allows 169.254.10.2"},
+	{.what = "a black path, and the keys are gone",
+		.session_s = 300,
+		.probed = PROBE_BLACK,
+		.lost = 9,
+		.lost_s = 30,
+		.state = JUDGE_DOWN,
+		.reason = "we send (9 probes of 169.254.10.1 since 10:14:13 UTC), nothing returns, "
+			  "no ICMP error",
+		.advice = "check its udp port"},
 	{.what = "a name that cannot be resolved",
 		.no_endpoint = true,
 		.host = "noc.example:51820",
@@ -220,6 +382,10 @@ static const struct peer_case peer_cases[] = {
 		.advice = "ip link set city-a up"},
 };
 
+static const struct addr PEER = {ADDR_V4, {192, 0, 2, 10}};
+static const struct addr ROUTER_V4 = {ADDR_V4, {198, 51, 100, 1}};
+static const struct addr ROUTER_V6 = {ADDR_V6, {0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
+
 static mono_t ago(unsigned int s)
 {
 	return (mono_t){(NOW_S - s) * US_PER_S};
@@ -232,6 +398,17 @@ static void judge_case(const struct peer_case *c, struct judgement *out)
 		[PACKET_BAD_MAC] = c->bad_macs,
 		[PACKET_UNKNOWN_PEER] = c->strangers,
 		[PACKET_LOOPED] = c->looped,
+		[PACKET_COOKIE] = c->cookies,
+	};
+	const struct probe probe = {
+		.verdict = c->probed, .unanswered = c->lost, .unanswered_since = ago(c->lost_s)};
+	const struct trouble trouble = {
+		.refused = {c->refused, ago(1), ago(1)},
+		.error = c->error,
+		.reported = {c->icmp, ago(1), ago(1)},
+		.icmp = {.from = c->icmp_v6 ? ROUTER_V6 : ROUTER_V4,
+			.type = c->icmp_type,
+			.code = c->icmp_code},
 	};
 	struct judge_input input = {
 		.tunnel = "city-a",
@@ -241,11 +418,16 @@ static void judge_case(const struct peer_case *c, struct judgement *out)
 		.host = c->host ? c->host : "",
 		.resolve_reason = c->resolve_reason ? c->resolve_reason : "",
 		.name = "noc-1",
+		.probe = c->lost ? &probe : NULL,
+		.probed = {ADDR_V4, {169, 254, 10, 1}},
+		.prober = {ADDR_V4, {169, 254, 10, 2}},
+		.trouble = &trouble,
 		.now = ago(0),
 		.wall = {WALL_S, 0},
 		.peer =
 			{
-				.path.remote.addr.family = c->no_endpoint ? ADDR_NONE : ADDR_V4,
+				.path.remote = {.addr = c->no_endpoint ? (struct addr){0} : PEER,
+					.port = 51820},
 				.low_order = c->low_order,
 				.has_session = c->has_session,
 				.last_session = c->session_s ? ago(c->session_s) : MONO_UNSET,
