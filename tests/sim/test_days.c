@@ -364,9 +364,90 @@ static void what_waits_for_a_handshake_that_never_comes_is_dropped_and_counted(v
 	world_free(w);
 }
 
+/* One probe and its reply, like an echo. */
+static void probe_once(struct world *w, uint64_t interval_us)
+{
+	unsigned int before = w->hosts[1].delivered;
+
+	world_probe(w, 0, 36);
+	pass(w, interval_us / 2);
+	if (w->hosts[1].delivered > before)
+		world_send(w, 1, 36);
+	pass(w, interval_us - interval_us / 2);
+}
+
+/* Whoever began the session renews it, and nothing is said but probes and replies. */
+static void probes_renew_keys_in_time_and_cost_no_keepalives(void **state)
+{
+	static const uint64_t intervals_ms[] = {200, 1000, 9000};
+
+	(void)state;
+	for (int starter = 0; starter < 2; starter++) {
+		for (size_t i = 0; i < 3; i++) {
+			const unsigned int probes = (unsigned int)(HOUR_S * 1000 / intervals_ms[i]);
+			struct world *w = world_new(seed(), false);
+
+			world_send(w, starter, 100);
+			world_run_s(w, 1);
+			for (unsigned int n = 0; n < probes; n++)
+				probe_once(w, intervals_ms[i] * US_PER_MS);
+			assert_in_range(initiations(w), HOUR_S / 130, HOUR_S / 118);
+			assert_int_equal(sessions(w), 2 * initiations(w));
+			assert_int_equal(
+				w->hosts[1].delivered + w->hosts[0].delivered, 2 * probes + 1);
+			/* An initiator confirms a new session by an empty message, and the first.
+			 */
+			assert_in_range(
+				datagrams(w), 2 * probes + 1, 2 * probes + 2 + initiations(w));
+			world_free(w);
+		}
+	}
+}
+
+/* No session, no probe: nothing is kept for later, and no handshake is begun by it. */
+static void probe_without_a_session_does_nothing(void **state)
+{
+	struct world *w = world_new(seed(), false);
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		assert_false(world_probe(w, 0, 36));
+		world_run_s(w, 1);
+	}
+	assert_int_equal(initiations(w) + datagrams(w), 0);
+	assert_int_equal(w->hosts[0].peer->stage.count, 0);
+	world_free(w);
+}
+
+/* A wire that is cut: probes are data that is not answered, and begin handshakes as the paper has.
+ */
+static void unanswered_probes_begin_handshakes_as_data_does(void **state)
+{
+	struct world *w = world_new(seed(), false);
+
+	(void)state;
+	world_send(w, 0, 100);
+	world_run_s(w, 1);
+	w->wire.cut = true;
+	for (int i = 0; i < 14 * 5; i++)
+		probe_once(w, 200000);
+	assert_int_equal(w->hosts[0].sent[MESSAGE_INITIATION], 1);
+	for (int i = 0; i < 46 * 5; i++)
+		probe_once(w, 200000);
+	assert_in_range(w->hosts[0].sent[MESSAGE_INITIATION], 8, 11);
+	w->wire.cut = false;
+	for (int i = 0; i < 6 * 5; i++)
+		probe_once(w, 200000);
+	assert_int_equal(w->hosts[0].events[EVENT_SESSION], 2);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(probes_renew_keys_in_time_and_cost_no_keepalives),
+		cmocka_unit_test(probe_without_a_session_does_nothing),
+		cmocka_unit_test(unanswered_probes_begin_handshakes_as_data_does),
 		cmocka_unit_test(a_week_of_one_question_a_day_is_seven_handshakes),
 		cmocka_unit_test(a_busy_day_renews_every_two_minutes_and_loses_nothing),
 		cmocka_unit_test(traffic_in_one_direction_costs_one_keepalive_in_ten_seconds),

@@ -180,18 +180,35 @@ void world_restart(struct world *w, int host)
 	bring_up(w, host);
 }
 
-void world_send(struct world *w, int host, size_t len)
+static void make_inner(struct world *w, int host, uint8_t *ip, size_t len)
 {
-	uint8_t room[PACKET_HEADROOM + WORLD_DATAGRAM + PACKET_TAILROOM] = {0};
-	struct packet packet = {.data = room + PACKET_HEADROOM, .len = len};
-	uint8_t *ip = packet.data;
-
 	ip[0] = 0x45;
 	ip[2] = (uint8_t)(len >> 8);
 	ip[3] = (uint8_t)len;
 	memcpy(ip + 12, (uint8_t[]){10, (uint8_t)host, 0, 1, 10, (uint8_t)!host, 0, 1}, 8);
 	w->sequence++;
 	memcpy(ip + V4_HEADER, &w->sequence, sizeof(w->sequence));
+}
+
+bool world_probe(struct world *w, int host, size_t len)
+{
+	uint8_t room[PACKET_HEADROOM + WORLD_DATAGRAM + PACKET_TAILROOM] = {0};
+	struct packet packet = {.data = room + PACKET_HEADROOM, .len = len};
+
+	make_inner(w, host, packet.data, len);
+	device_seal_probe(w->hosts[host].device, w->hosts[host].peer, &packet, WORLD_MTU, w->now);
+	if (packet.verdict != PACKET_FORWARD)
+		return false;
+	transmit(&w->hosts[host], packet.data, packet.len);
+	return true;
+}
+
+void world_send(struct world *w, int host, size_t len)
+{
+	uint8_t room[PACKET_HEADROOM + WORLD_DATAGRAM + PACKET_TAILROOM] = {0};
+	struct packet packet = {.data = room + PACKET_HEADROOM, .len = len};
+
+	make_inner(w, host, packet.data, len);
 	device_seal_batch(w->hosts[host].device, &packet, 1, WORLD_MTU, w->now);
 	if (packet.verdict == PACKET_FORWARD)
 		transmit(&w->hosts[host], packet.data, packet.len);

@@ -68,6 +68,9 @@ void world_restart(struct world *w, int host);
 /* Send one inner packet of `len` bytes (28 at least) from a host to the other. */
 void world_send(struct world *w, int host, size_t len);
 
+/* The same as a probe, which waits for no session: false if there is none. */
+bool world_probe(struct world *w, int host, size_t len);
+
 /* Let time pass: datagrams arrive and timers run in their order. */
 void world_run_us(struct world *w, uint64_t span_us);
 void world_run_s(struct world *w, uint64_t span_s);

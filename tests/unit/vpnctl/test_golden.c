@@ -142,6 +142,7 @@ int main(void)
 		GOLDEN_TEST("all-well"),
 		GOLDEN_TEST("degraded"),
 		GOLDEN_TEST("down"),
+		GOLDEN_TEST("reasons"),
 		GOLDEN_TEST("vpnd-unreached"),
 		GOLDEN_TEST("natd-unreached"),
 		GOLDEN_TEST("nat-down"),
