@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whatever is in one piece on its way, each packet arrives as it was sent.
+
+    app - gw(vpnd) - net - city(wireguard-go, or vpnd) - host
+"""
+import ctypes
+import fcntl
+import os
+import re
+import signal
+import socket
+import struct
+
+import pytest
+
+from lab import flow
+from lab.capture import Capture
+from lab.city import CITY_ADDRESSES, TO_SITE
+from lab.gate import Gate
+from lab.gatehouse import Vpnd, tunnel_config, vpnd_config
+from lab.relay import Weather
+from lab.site import APP, APP_NET, CITY, GW, HOST, TUNNEL_CITY, TUNNEL_GW, uri, PORT
+from lab.waiting import wait_until
+from lab.whoami import Whoami, send_bulk
+from lab.wireguard import Keys
+
+BULK = 6_000_000
+SWITCHES = ("tun_offload", "udp_segmentation", "udp_coalescing")
+OFF = dict.fromkeys(SWITCHES, False)
+WAYS = {"all": {}, **{f"no-{switch}": {switch: False} for switch in SWITCHES}, "none": OFF}
+SYS_PIDFD_GETFD = 438
+WRONG = re.compile(r"\(incorrect|bad (udp )?cksum")  # as tcpdump says it
+SIOCETHTOOL, ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO = 0x8946, 0x17, 0x1f, 0x24
+SO_NO_CHECK = 11
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def do_without_card(namespace, interface):
+    """Segments are cut and checksums computed before anything is on the wire."""
+    for command in (ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO):
+        value = ctypes.create_string_buffer(struct.pack("=II", command, 0))
+        request = struct.pack("16sP", interface.encode(), ctypes.addressof(value)).ljust(40, b"\0")
+        with namespace.socket(kind=socket.SOCK_DGRAM) as each:
+            fcntl.ioctl(each, SIOCETHTOOL, request)
+
+
+def start_gate(site, switches, **options):
+    gate = Gate(site, begin=False, **options)
+    gate.vpnd.config = gate.vpnd.write({**switches, **vpnd_config(gate.tunnel)})
+    gate.vpnd.start()
+    assert gate.works()
+    return gate
+
+
+def start_two(site, ours, theirs, outer):
+    """vpnd at both ends, each with its own switches."""
+    keys, city_keys = Keys(), Keys()
+    ends = []
+    for namespace, own, other, switches, endpoint, more, prefixes in (
+            (site.gw, keys, city_keys, ours, CITY, {}, None),
+            (site.city, city_keys, keys, theirs, GW,
+             {"addresses": CITY_ADDRESSES, "peer": {"allowed_ips": TO_SITE}}, APP_NET)):
+        tunnel = tunnel_config(site, own, other.public, name=site.ifname("gw"),
+                               endpoint=uri(endpoint[outer], PORT), **more)
+        config = vpnd_config(tunnel, prefixes=tuple(prefixes.values())) if prefixes \
+            else vpnd_config(tunnel)
+        ends.append(Vpnd(namespace, {**switches, **config}).start())
+    wait_until(lambda: site.app.reaches(HOST[4], 1), "the tunnel carries a ping")
+    return ends
+
+
+def check_flows(site, count=2000):
+    """Datagrams that are forwarded, and those of the gateways themselves."""
+    for sender, receiver, address in ((site.app, site.host, HOST[4]), (site.host, site.app, APP[6]),
+                                      (site.gw, site.city, TUNNEL_CITY[6]),
+                                      (site.city, site.gw, TUNNEL_GW[4])):
+        got = flow.arrives(sender, receiver, address, count=count)
+        assert got.broken == 0
+        assert got.numbers == list(range(count)), address
+
+
+def check_bulk(site):
+    assert send_bulk(site.app, HOST[4], BULK)
+    assert send_bulk(site.host, APP[6], BULK)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_flows_arrive_in_order_and_unchanged(site, way):
+    Whoami(site.host)
+    Whoami(site.app)
+    start_gate(site, WAYS[way])
+    check_flows(site)
+    check_bulk(site)
+
+
+@pytest.mark.parametrize("ours,theirs,outer", [("all", "all", 4), ("all", "none", 6),
+                                               ("no-udp_coalescing", "no-tun_offload", 6)])
+def test_two_of_ours_with_different_switches(site, ours, theirs, outer):
+    Whoami(site.host)
+    Whoami(site.app)
+    start_two(site, WAYS[ours], WAYS[theirs], outer)
+    check_flows(site)
+    check_bulk(site)
+
+
+@pytest.mark.parametrize("way", ["all", "none"])
+def test_loss_and_reordering_spoil_nothing(site, way):
+    Whoami(site.host)
+    gate = start_gate(site, WAYS[way], weather=Weather())
+    gate.relay.weather = Weather(loss=0.02, duplicate=0.02, jitter=0.003)
+    got = flow.arrives(site.app, site.host, HOST[4], count=1500)
+    assert got.broken == 0
+    assert len(set(got.numbers)) == len(got.numbers) > 1000
+    assert send_bulk(site.app, HOST[6], 300_000)
+
+
+def test_checksums_on_the_far_wire_are_right(site):
+    """Behind the gateways no card is left to fill them in."""
+    for namespace in (site.gw, site.city):
+        do_without_card(namespace, "lan")
+    Whoami(site.host)
+    Whoami(site.app)
+    start_two(site, {}, {}, 4)
+    with Capture(site.host, "eth0") as at_host, Capture(site.app, "eth0") as at_app:
+        check_flows(site, 500)
+        check_bulk(site)
+    for capture, source in ((at_host, APP), (at_app, HOST)):
+        lines = capture.lines(f"src host {source[4]} or src host {source[6]}", "-vv")
+        assert len(lines) > 100
+        assert not [line for line in lines if WRONG.search(line)]
+
+
+def test_switches_follow_a_reload_and_no_session_ends(site):
+    Whoami(site.host)
+    gate = start_gate(site, {})
+    shaken = gate.handshake()
+    for done, switches in enumerate((OFF, {**OFF, "tun_offload": True}, {"busy_poll_us": 50}, {})):
+        gate.vpnd.write({**switches, **vpnd_config(gate.tunnel)})
+        os.kill(gate.vpnd.pid, signal.SIGHUP)
+        wait_until(lambda n=done + 1: gate.vpnd.log().count("is in force") == n, "it is reloaded")
+        assert send_bulk(site.app, HOST[4], BULK)
+    assert gate.handshake() == shaken
+
+
+def test_engine_of_a_kept_device_uses_its_offloads_again(site):
+    Whoami(site.host)
+    gate = start_gate(site, {})
+    gate.vpnd.kill_engine()
+    assert gate.works(10)
+    assert send_bulk(site.app, HOST[4], BULK)
+
+
+# --- a kernel that refuses ---------------------------------------------------------------------------
+
+
+def udp_sockets(pid):
+    """The UDP sockets of a process, borrowed while it runs."""
+    process = os.pidfd_open(pid)
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        if not os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:"):
+            continue
+        fd = _libc.syscall(SYS_PIDFD_GETFD, process, int(name), 0)
+        with socket.socket(fileno=fd) as borrowed:
+            if borrowed.type == socket.SOCK_DGRAM and borrowed.family in (socket.AF_INET,
+                                                                          socket.AF_INET6):
+                yield borrowed
+    os.close(process)
+
+
+def test_refused_segmentation_loses_nothing_and_is_said_once(site):
+    """A socket without checksums sends single datagrams alone: the kernel says EINVAL to others."""
+    Whoami(site.host)
+    gate = start_gate(site, {})
+    assert [s.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1) for s in udp_sockets(gate.vpnd.engine)]
+    got = flow.arrives(site.app, site.host, HOST[4], count=2000)
+    assert got.broken == 0
+    assert got.numbers == list(range(2000))
+    assert send_bulk(site.app, HOST[4], BULK)
+    assert gate.vpnd.log().count("refuses to segment datagrams") == 1
+
+
+def test_path_narrower_than_the_tunnel_takes_fragments(site):
+    Whoami(site.host)
+    gate = start_gate(site, {})
+    site.gw.ip("link set uplink mtu 1300")
+    got = flow.arrives(site.app, site.host, HOST[4], count=1000)
+    assert got.broken == 0
+    assert got.numbers == list(range(1000))
+    assert send_bulk(site.app, HOST[4], BULK)
+    assert gate.vpnd.log().count("refuses to segment datagrams") <= 1
