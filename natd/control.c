@@ -25,6 +25,13 @@ static json_t *reload(struct natd *natd, char *err, size_t errlen)
 	return json_pack("{s:s}", "config_hash", natd->active->hash);
 }
 
+static json_t *drain(struct natd *natd, bool draining, char *err, size_t errlen)
+{
+	if (natd_drain(natd, draining, err, errlen) < 0)
+		return NULL;
+	return json_pack("{s:b}", "draining", draining);
+}
+
 static json_t *handle(void *arg, const char *cmd, json_t *request, char *err, size_t errlen)
 {
 	struct natd *natd = arg;
@@ -33,6 +40,8 @@ static json_t *handle(void *arg, const char *cmd, json_t *request, char *err, si
 		return status_json(arg, err, errlen);
 	if (strcmp(cmd, "reload") == 0)
 		return reload(arg, err, errlen);
+	if (strcmp(cmd, "drain") == 0 || strcmp(cmd, "undrain") == 0)
+		return drain(natd, *cmd == 'd', err, errlen);
 	if (strcmp(cmd, "ping") == 0)
 		return json_object();
 	if (strcmp(cmd, "flows") == 0) {

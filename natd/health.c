@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "netlink/model.h"
 
@@ -43,10 +44,18 @@ static bool has_subnets(const struct natd_conf *conf, enum addr_family family)
 	return false;
 }
 
-static bool has_masquerade(const struct natd_conf *conf, enum addr_family family)
+/* Whether flows of a family take the address that this uplink happens to have. */
+static bool has_masquerade(
+	const struct natd_conf *conf, const char *uplink, enum addr_family family)
 {
+	for (size_t i = 0; i < conf->n_uplinks; i++)
+		for (size_t k = 0; k < conf->uplinks[i].n_snat; k++)
+			if (strcmp(conf->uplinks[i].name, uplink) == 0 &&
+				conf->uplinks[i].snat[k].family == family)
+				return false;
 	for (size_t i = 0; i < conf->n_subnets; i++)
-		if (conf->subnets[i].prefix.addr.family == family && !conf->subnets[i].n_snat)
+		if (conf->subnets[i].prefix.addr.family == family &&
+			natd_translation_of(&conf->subnets[i]) == NATD_TO_UPLINK)
 			return true;
 	return false;
 }
@@ -79,9 +88,11 @@ static const char *ailment(
 		return "is down";
 	if (!uplink->running)
 		return "has no carrier";
-	if (has_masquerade(conf, ADDR_V4) && !health_has_address(net, uplink, ADDR_V4))
+	if (has_masquerade(conf, uplink->name, ADDR_V4) &&
+		!health_has_address(net, uplink, ADDR_V4))
 		return "has no IPv4 address to translate to";
-	if (has_masquerade(conf, ADDR_V6) && !health_has_address(net, uplink, ADDR_V6))
+	if (has_masquerade(conf, uplink->name, ADDR_V6) &&
+		!health_has_address(net, uplink, ADDR_V6))
 		return "has no IPv6 address to translate to";
 	return NULL;
 }
@@ -144,5 +155,8 @@ enum health_state health_judge(const struct natd_conf *conf, const struct health
 		blame(&v, HEALTH_DOWN, "forwarding is off: net.ipv6.conf.all.forwarding = 0");
 	judge_uplinks(&v, conf, facts->net);
 	judge_flows(&v, &facts->proc);
+	if (facts->draining)
+		blame(&v, HEALTH_DEGRADED,
+			"draining: flows go on, but none begin; vpnctl nat undrain ends that");
 	return v.state;
 }

@@ -20,6 +20,7 @@ enum health_state {
 extern const char *const health_state_names[HEALTH_STATES];
 
 struct health_facts {
+	bool draining;
 	enum load_state ruleset;
 	const char *ruleset_why; /* of what is not LOAD_VERIFIED */
 	const struct nl_state *net;

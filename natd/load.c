@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "natd/listing_diff.h"
 #include "natd/replace.h"
 #include "natd/ruleset.h"
 #include "netlink/nft.h"
@@ -96,6 +97,27 @@ int load_ruleset(struct nft *nft, const char *ruleset, const struct listing *wan
 	if (r == 0 && state != LOAD_VERIFIED)
 		r = -EBADMSG;
 	return r;
+}
+
+int load_diff(struct nft *nft, const struct listing *wanted, FILE *f, char *why, size_t whylen)
+{
+	_cleanup_listing_ struct listing *found = NULL;
+	const struct listing nothing = {0};
+	int r = read_table(nft, &found, why, whylen);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	return listing_diff(f, found ? found : &nothing, wanted);
+}
+
+int load_has(struct nft *nft, const char *head, char *why, size_t whylen)
+{
+	_cleanup_listing_ struct listing *found = NULL;
+	int r = read_table(nft, &found, why, whylen);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return listing_find(found, head) != NULL;
 }
 
 int load_remove(struct nft *nft, char *why, size_t whylen)

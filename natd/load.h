@@ -4,6 +4,7 @@
 #define NATD_LOAD_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 struct listing;
 struct nft;
@@ -30,6 +31,18 @@ int load_verify(struct nft *nft, const struct listing *wanted, enum load_state *
  */
 int load_ruleset(struct nft *nft, const char *ruleset, const struct listing *wanted, char *why,
 	size_t whylen);
+
+/*
+ * Print what would change if `wanted` took the place of what our table has (natd/listing_diff.h).
+ * Returns 1 if anything would, 0 if not, or a negative errno with `why` filled.
+ */
+int load_diff(struct nft *nft, const struct listing *wanted, FILE *f, char *why, size_t whylen);
+
+/*
+ * Whether our table has a block with this head. Returns 1 or 0, also if there is no table, or a
+ * negative errno with `why` filled.
+ */
+int load_has(struct nft *nft, const char *head, char *why, size_t whylen);
 
 /* Remove our table. Returns 0, also if there was none, or a negative errno with `why` filled. */
 int load_remove(struct nft *nft, char *why, size_t whylen);

@@ -23,6 +23,10 @@ static const struct args_program program = {
 		"force\n"
 		"  natd -n [-c FILE]                          check a config\n"
 		"  natd -n --print [-c FILE]                  check it and print its ruleset\n"
+		"  natd --diff [-c FILE]                      print what the config would change "
+		"in\n"
+		"                                             the kernel's ruleset; exit 1 if "
+		"anything\n"
 		"  natd --flush [--run-dir DIR]               remove the ruleset: private traffic\n"
 		"                                             is then neither translated nor held\n"
 		"The config is " NATD_CONFIG " unless another is given.\n",
@@ -41,6 +45,27 @@ static int check(const char *path, bool print)
 	if (r == 0 && print)
 		fputs(active->ruleset, stdout);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* As diff(1): 0 when nothing differs, 1 when something does, 2 when that is not to be told. */
+static int diff(const char *path)
+{
+	__attribute__((cleanup(active_freep))) struct active *active = NULL;
+	__attribute__((cleanup(nft_freep))) struct nft *nft = NULL;
+	struct conf_errors errors = {0};
+	char why[NATD_WHY_SIZE] = "out of memory";
+	int r = active_load(path, false, &active, &errors);
+
+	conf_errors_print(stderr, &errors);
+	conf_errors_done(&errors);
+	if (r < 0)
+		return EXIT_USAGE;
+	r = nft_new(&nft);
+	if (r == 0)
+		r = load_diff(nft, active->wanted, stdout, why, sizeof(why));
+	if (r < 0)
+		fprintf(stderr, "natd: %s\n", why);
+	return r < 0 ? EXIT_USAGE : r;
 }
 
 /* Not while natd runs: it would take that for a stranger's doing and repair it. */
@@ -92,6 +117,7 @@ int main(int argc, char **argv)
 {
 	bool print = args_take_flag(&argc, argv, "--print");
 	bool remove = args_take_flag(&argc, argv, "--flush");
+	bool differs = args_take_flag(&argc, argv, "--diff");
 	struct natd_options options = {.ready_fd = -1};
 	struct args args;
 	int r = args_parse(&program, argc, argv, &args);
@@ -107,5 +133,7 @@ int main(int argc, char **argv)
 		return flush(args.run_dir);
 	options.config = args.config ? args.config : NATD_CONFIG;
 	options.run_dir = args.run_dir;
+	if (differs)
+		return diff(options.config);
 	return args.check ? check(options.config, print) : serve(&options, !args.foreground);
 }

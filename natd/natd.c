@@ -133,6 +133,7 @@ static enum log_level level_of(enum health_state state)
 void natd_judge(struct natd *natd)
 {
 	struct health_facts facts = {
+		.draining = natd->active->draining,
 		.ruleset = natd->ruleset,
 		.ruleset_why = natd->ruleset_why,
 		.net = observe_state(natd->observe),
@@ -163,6 +164,81 @@ static void on_net_changed(struct observe *observe, void *arg)
 
 	flow_watch_net(natd->flows, observe_state(observe));
 	natd_judge(natd);
+}
+
+/* --- settings of the kernel ------------------------------------------------------------------- */
+
+/* True if it is as it should be now. */
+static bool set(const struct tune_setting *setting)
+{
+	int r = tune_set(setting);
+
+	if (r < 0)
+		log_warn("cannot set %s = %" PRIu64 " (is %" PRIu64 "): %s", setting->name,
+			setting->wanted, setting->is, strerror(-r));
+	else
+		log_notice("set %s = %" PRIu64 " (was %" PRIu64 ")", setting->name, setting->wanted,
+			setting->is);
+	return r == 0;
+}
+
+/* Once the rules stand, since the kernel has these settings only while it tracks connections. */
+static void tune(struct natd *natd)
+{
+	struct tune_setting settings[TUNE_SETTINGS];
+	struct tune_values values;
+	size_t n;
+
+	tune_read(&values);
+	n = tune_plan(&values, tune_memory(), settings);
+	natd->n_settings = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (natd->active->conf->manage_sysctl && set(&settings[i]))
+			continue;
+		if (!natd->active->conf->manage_sysctl)
+			log_info("manage_sysctl would set %s = %" PRIu64 " (is %" PRIu64 ")",
+				settings[i].name, settings[i].wanted, settings[i].is);
+		natd->settings[natd->n_settings++] = settings[i];
+	}
+}
+
+/* --- draining --------------------------------------------------------------------------------- */
+
+int natd_drain(struct natd *natd, bool draining, char *err, size_t errlen)
+{
+	struct active *active = natd->active;
+	bool before = active->draining;
+	int r = active_drain(active, draining);
+
+	if (r == 0)
+		r = install(natd, active);
+	else
+		snprintf(natd->ruleset_why, sizeof(natd->ruleset_why), "%s", strerror(-r));
+	if (r < 0) {
+		snprintf(err, errlen, "the ruleset is not in force, the old one stays: %s",
+			natd->ruleset_why);
+		log_err("%s", err);
+		active_drain(active, before);
+		natd_repair(natd, "a drain that failed");
+		return r;
+	}
+	if (draining != before)
+		log_notice(draining ? "draining: flows go on, but none begin"
+				    : "flows may begin again");
+	natd_judge(natd);
+	return 0;
+}
+
+/* A process before this one may have been told to drain. */
+static int adopt_draining(struct natd *natd)
+{
+	int r = load_has(natd->nft, RULESET_DRAINING, natd->ruleset_why, sizeof(natd->ruleset_why));
+
+	if (r < 0)
+		log_err("cannot read the ruleset: %s", natd->ruleset_why);
+	if (r > 0)
+		log_notice("draining, as before");
+	return r > 0 ? active_drain(natd->active, true) : r;
 }
 
 /* --- reload ----------------------------------------------------------------------------------- */
@@ -206,6 +282,7 @@ int natd_reload(struct natd *natd, char *err, size_t errlen)
 	active_free(natd->active);
 	natd->active = next;
 	install_guard(natd);
+	tune(natd);
 	log_notice("config %s is in force", next->hash);
 	natd_judge(natd);
 	return 0;
@@ -328,10 +405,31 @@ static int prepare(struct natd *natd)
 	return r < 0 ? r : 0;
 }
 
+/*
+ * The guard is also the claim to this network namespace: the kernel lets nobody but its owner
+ * change it, and removes it when that one ends.
+ */
+static int claim(struct natd *natd)
+{
+	_cleanup_free_ char *guard = NULL;
+	char why[NATD_WHY_SIZE];
+	int r = nft_list(natd->guard, RULESET_FAMILY, RULESET_GUARD, &guard, why, sizeof(why));
+
+	if (r == 0 && strstr(guard, "flags owner")) {
+		log_err("another natd runs in this network namespace: it holds the "
+			"table " RULESET_FAMILY " " RULESET_GUARD);
+		return -EBUSY;
+	}
+	install_guard(natd);
+	return 0;
+}
+
 static int first_install(struct natd *natd)
 {
-	int r;
+	int r = adopt_draining(natd);
 
+	if (r < 0)
+		return r;
 	look(natd);
 	if (natd->ruleset == LOAD_VERIFIED) {
 		log_info("the ruleset is in force already");
@@ -362,14 +460,17 @@ static int start(struct natd *natd)
 	if (r == 0)
 		r = prepare(natd);
 	if (r == 0)
+		r = claim(natd);
+	if (r == 0)
 		r = first_install(natd);
+	if (r == 0)
+		tune(natd);
 	if (r == 0)
 		r = control_start(natd);
 	if (r == 0)
 		r = restrict_privilege();
 	if (r < 0)
 		return r;
-	install_guard(natd);
 	log_notice("config %s is in force", natd->active->hash);
 	natd_judge(natd);
 	return daemon_ready(natd->options->ready_fd);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mono.h"
 #include "natd/health.h"
+#include "natd/tune.h"
 
 struct active;
 struct control_server;
@@ -50,6 +51,9 @@ struct natd {
 	enum health_state health; /* as last logged */
 	char reason[HEALTH_REASON_SIZE];
 
+	struct tune_setting settings[TUNE_SETTINGS]; /* that are not as they should be */
+	size_t n_settings;
+
 	sd_event_source *tick;  /* looks at what no event tells */
 	sd_event_source *retry; /* enabled while a repair has failed */
 	struct log_limit repair_limit;
@@ -63,6 +67,12 @@ int natd_main(const struct natd_options *options);
  * errno with the reason, the config's errors line by line, in err and in the log.
  */
 int natd_reload(struct natd *natd, char *err, size_t errlen);
+
+/*
+ * Let flows go on but none begin by the uplinks, or end that. It is part of the ruleset, and so
+ * outlives this process. Returns 0, or a negative errno with the reason in err and nothing changed.
+ */
+int natd_drain(struct natd *natd, bool draining, char *err, size_t errlen);
 
 /* Compare kernel and config, and bring the kernel back if they differ. True if all is in force. */
 bool natd_repair(struct natd *natd, const char *who);

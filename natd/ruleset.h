@@ -19,8 +19,8 @@
  * That no port is left must be found out before srcnat, since the kernel drops a flow that it finds
  * no port for in silence. So the forward chain counts the flows that each public address has to
  * each destination (protocol, address and port). The kernel's counter of flows walks through all
- * that it counts now and then. That is fine up to some thousands; of larger ranges it is given
- * every 16th flow, by a hash, and 16 of those stand for all.
+ * that it counts now and then. That is fine up to some thousands; of larger ranges it is given a
+ * sample, by a hash: of 60,000 flows every 16th.
  */
 #ifndef NATD_RULESET_H
 #define NATD_RULESET_H

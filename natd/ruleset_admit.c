@@ -11,7 +11,6 @@
 #define REFUSED_MAX 1024 /* destinations that no port was left for, kept by name for an hour */
 
 #define COUNTED_MAX 4096 /* flows that the kernel can count one by one at no great cost */
-#define SAMPLE 16        /* of more, one in so many is counted */
 #define FULL_SECONDS 2   /* so long is what the sample showed taken for granted */
 
 #define DESTINATION "meta l4proto . %s daddr . th dport"
@@ -27,14 +26,27 @@ static bool is_counted(const struct ruleset_out *out, size_t way)
 	       !addr_equal(&a->address, &b->address);
 }
 
+/*
+ * One flow in so many is counted. At least half of COUNTED_MAX are, so that their number tells that
+ * of all to within two or three in a hundred: less than ports_usable holds back.
+ */
+static uint32_t sample_of(const struct ruleset_out *out)
+{
+	uint32_t sample = 1;
+
+	while (ports_usable(&out->ports) / sample > COUNTED_MAX)
+		sample *= 2;
+	return sample;
+}
+
 static bool is_sampled(const struct ruleset_out *out)
 {
-	return ports_usable(&out->ports) > COUNTED_MAX;
+	return sample_of(out) > 1;
 }
 
 static uint32_t limit_of(const struct ruleset_out *out)
 {
-	return ports_usable(&out->ports) / (is_sampled(out) ? SAMPLE : 1);
+	return ports_usable(&out->ports) / sample_of(out);
 }
 
 /* The name tells the limit, since elements keep theirs. */
@@ -222,11 +234,11 @@ static void write_count(struct ruleset_out *out, const struct ruleset_way *way)
 		ruleset_rule(out, RULESET_WITH_PORTS " " DESTINATION " @%s goto no_port%c", w->ip,
 			full, w->digit);
 		ruleset_rule(out,
-			RULESET_WITH_PORTS " jhash %s saddr . th sport mod %d seed 0x%x 0 add @%s "
+			RULESET_WITH_PORTS " jhash %s saddr . th sport mod %u seed 0x%x 0 add @%s "
 					   "{ " DESTINATION " ct count over %u } add @%s { "
 					   "" DESTINATION " } goto no_port%c",
-			w->ip, SAMPLE, RULESET_SEED, used, w->ip, limit_of(out), full, w->ip,
-			w->digit);
+			w->ip, sample_of(out), RULESET_SEED, used, w->ip, limit_of(out), full,
+			w->ip, w->digit);
 	} else {
 		ruleset_rule(out,
 			RULESET_WITH_PORTS " add @%s { " DESTINATION

@@ -53,11 +53,19 @@ static json_t *json_uplinks(const struct natd_conf *conf, const struct nl_state 
 
 static json_t *json_snat(const struct natd_subnet *subnet)
 {
-	char text[ADDR_STRLEN];
+	char text[PREFIX_STRLEN];
 	json_t *list;
 
-	if (!subnet->n_snat)
+	switch (natd_translation_of(subnet)) {
+	case NATD_TO_UPLINK:
 		return json_string("masquerade");
+	case NATD_NONE:
+		return json_string("untranslated");
+	case NATD_TO_PREFIX:
+		return json_pack("[s]", prefix_format(&subnet->snat_prefix, text));
+	case NATD_TO_POOL:
+		break;
+	}
 	list = json_array();
 	for (size_t i = 0; i < subnet->n_snat; i++)
 		json_array_append_new(list, json_string(addr_format(&subnet->snat[i], text)));
@@ -120,6 +128,21 @@ static json_t *json_drops(const struct counters *counters)
 	return drops;
 }
 
+/* The kernel's settings that are not as they should be. */
+static json_t *json_settings(const struct natd *natd)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < natd->n_settings; i++) {
+		const struct tune_setting *setting = &natd->settings[i];
+
+		json_array_append_new(list,
+			json_pack("{s:s, s:I, s:I}", "name", setting->name, "is",
+				(json_int_t)setting->is, "wanted", (json_int_t)setting->wanted));
+	}
+	return list;
+}
+
 /* --- the whole -------------------------------------------------------------------------------- */
 
 static json_t *json_identity(const struct natd *natd)
@@ -141,11 +164,12 @@ static json_t *json_state(const struct natd *natd, const struct counters *counte
 	struct proc proc;
 
 	proc_read(&proc);
-	return json_pack("{s:s, s:s?, s:s, s:o, s:o, s:o, s:o, s:I, s:I}", "state",
+	return json_pack("{s:s, s:s?, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "state",
 		health_state_names[natd->health], "reason", *natd->reason ? natd->reason : NULL,
-		"ruleset", ruleset_words[natd->ruleset], "uplinks", json_uplinks(conf, net),
-		"subnets", json_subnets(natd, counters), "never_uplink", json_never_uplink(conf),
-		"drops", json_drops(counters), "flows", (json_int_t)proc.flows, "flows_max",
+		"ruleset", ruleset_words[natd->ruleset], "draining", natd->active->draining,
+		"settings", json_settings(natd), "uplinks", json_uplinks(conf, net), "subnets",
+		json_subnets(natd, counters), "never_uplink", json_never_uplink(conf), "drops",
+		json_drops(counters), "flows", (json_int_t)proc.flows, "flows_max",
 		(json_int_t)proc.flows_max);
 }
 

@@ -10,6 +10,8 @@ const struct command command_rows[] = {
 	{"status", "", 0, 0, SHOWS, show_status, "is the gateway well, and if not, why"},
 	{"tunnels", "", 0, 0, SHOWS, show_tunnels, "every peer of every tunnel"},
 	{"routes", "", 0, 0, SHOWS, show_routes, "every prefix, its way and its backup"},
+	{"nat drain", "", 0, 0, 0, drain_begin, "let flows go on but none begin by the uplinks"},
+	{"nat undrain", "", 0, 0, 0, drain_end, "let flows begin again"},
 	{"nat", "", 0, 0, SHOWS, show_nat, "uplinks, subnets, flows and drops"},
 	{"flows", "", 0, 0, COMMAND_JSON | COMMAND_FLOWS, flows_run,
 		"what goes through the subnets now; sums of it; or end some of it"},

@@ -50,6 +50,8 @@ int show_status(const struct invocation *inv);
 int show_tunnels(const struct invocation *inv);
 int show_routes(const struct invocation *inv);
 int show_nat(const struct invocation *inv);
+int drain_begin(const struct invocation *inv);
+int drain_end(const struct invocation *inv);
 int flows_run(const struct invocation *inv);
 int wait_run(const struct invocation *inv);
 int reload_run(const struct invocation *inv);

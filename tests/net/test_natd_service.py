@@ -4,7 +4,6 @@
               gw(natd) - net - web
         app --+
 """
-import json
 import os
 import signal
 import socket
@@ -16,6 +15,7 @@ import pytest
 from lab import process
 from lab.capture import Capture
 from lab.gatehouse import NATD, Natd, natd_config, says_where
+from lab.natd import control, our_table, status
 from lab.site import APP_NET, GW, HOST, PORT, WEB
 from lab.waiting import wait_until
 from lab.whoami import Whoami, ask, ask_tcp, ask_udp, connect
@@ -29,23 +29,6 @@ POOL = ["203.0.113.21", "203.0.113.22", "203.0.113.23"]
 @pytest.fixture(name="natd")
 def running_natd(site):
     return Natd(site.gw, natd_config()).start()
-
-
-def control(natd, command):
-    """One request over the control socket; the whole reply."""
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
-        client.connect(str(natd.run_dir / "natd.sock"))
-        client.sendall(json.dumps({"cmd": command}).encode() + b"\n")
-        return json.loads(client.makefile().readline())
-
-
-def status(natd):
-    return control(natd, "status")["data"]
-
-
-def our_table(site):
-    return site.gw.run("nft", "-s", "list", "table", "inet", "gatehouse", check=False).stdout
 
 
 class Talk:
@@ -183,20 +166,6 @@ def test_host_of_a_pool_keeps_one_address(site):
                 used.setdefault(n, set()).add(ask(each)[0])
     assert all(len(addresses) == 1 for addresses in used.values())
     assert len(set.union(*used.values())) > 1 and set.union(*used.values()) <= set(POOL)
-
-
-def test_host_has_no_more_connections_than_it_may(site):
-    subnet = {"prefix": APP_NET[4], "max_connections_per_host": 5}
-    natd = Natd(site.gw, natd_config(subnets=[subnet])).start()
-    Whoami(site.web)
-    held = [connect(site.app, WEB[4]) for _ in range(5)]
-    with pytest.raises(OSError):
-        connect(site.app, WEB[4], timeout=1)
-    assert control(natd, "reload")["ok"]
-    with pytest.raises(OSError):
-        connect(site.app, WEB[4], timeout=1)
-    assert status(natd)["drops"]["host_limit"] >= 2
-    assert {ask(each)[0] for each in held} == {GW[4]}
 
 
 @pytest.mark.parametrize("family", [4, 6])
