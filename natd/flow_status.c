@@ -191,7 +191,8 @@ static json_t *json_log(struct flow_log *log)
 		(json_int_t)stats.dropped, "error", stats.error ? strerror(-stats.error) : NULL);
 }
 
-json_t *flow_status_json(struct flow_watch *watch, const struct natd_conf *conf)
+/* What the ruleset refused, and what the kernel found only when the flow was to be kept. */
+json_t *flow_status_json(struct flow_watch *watch, const struct natd_conf *conf, uint64_t refused)
 {
 	const struct flows *flows = flow_watch_flows(watch);
 	bool accounting = proc_accounting();
@@ -204,5 +205,5 @@ json_t *flow_status_json(struct flow_watch *watch, const struct natd_conf *conf)
 		json_table(flows), "events", json_events(flow_watch_counters(watch)), "kernel",
 		counted ? json_kernel(&stats) : json_null(), "flow_log",
 		json_log(flow_watch_log(watch)), "port_allocation_errors",
-		counted ? json_integer((json_int_t)stats.insert_failed) : json_null());
+		counted ? json_integer((json_int_t)(stats.insert_failed + refused)) : json_null());
 }

@@ -19,9 +19,10 @@ json_t *flow_status_subnet(
 	struct flow_watch *watch, size_t index, struct counter out, struct counter in);
 
 /*
- * All that is not of one subnet: public addresses, busiest destinations, the table. A new
- * reference, or NULL without memory.
+ * All that is not of one subnet: public addresses, busiest destinations, the table. `refused` is
+ * how many packets the ruleset refused since no port was left. A new reference, or NULL without
+ * memory.
  */
-json_t *flow_status_json(struct flow_watch *watch, const struct natd_conf *conf);
+json_t *flow_status_json(struct flow_watch *watch, const struct natd_conf *conf, uint64_t refused);
 
 #endif

@@ -8,6 +8,7 @@
 #include "netlink/model.h"
 
 #define FLOWS_WARN_PERCENT 80 /* a full table drops new flows in silence */
+#define FLOWS_CALM_PERCENT 75
 
 const char *const health_state_names[HEALTH_STATES] = {
 	[HEALTH_UP] = "up",
@@ -132,9 +133,16 @@ static void judge_uplinks(
 	}
 }
 
-static void judge_flows(struct verdict *v, const struct proc *proc)
+bool health_table_full(const struct proc *proc, bool before)
 {
-	if (proc->flows_max && proc->flows >= proc->flows_max / 100 * FLOWS_WARN_PERCENT)
+	uint64_t percent = before ? FLOWS_CALM_PERCENT : FLOWS_WARN_PERCENT;
+
+	return proc->flows_max && proc->flows >= proc->flows_max / 100 * percent;
+}
+
+static void judge_flows(struct verdict *v, const struct health_facts *facts)
+{
+	if (facts->table_full)
 		blame(v, HEALTH_DEGRADED,
 			"the flow table is more than %d %% full, and drops new flows when it is "
 			"full: raise net.netfilter.nf_conntrack_max",
@@ -154,9 +162,9 @@ enum health_state health_judge(const struct natd_conf *conf, const struct health
 	if (has_subnets(conf, ADDR_V6) && !facts->proc.forwarding_v6)
 		blame(&v, HEALTH_DOWN, "forwarding is off: net.ipv6.conf.all.forwarding = 0");
 	judge_uplinks(&v, conf, facts->net);
-	judge_flows(&v, &facts->proc);
 	if (facts->draining)
 		blame(&v, HEALTH_DEGRADED,
 			"draining: flows go on, but none begin; vpnctl nat undrain ends that");
+	judge_flows(&v, facts);
 	return v.state;
 }

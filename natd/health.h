@@ -25,9 +25,16 @@ struct health_facts {
 	const char *ruleset_why; /* of what is not LOAD_VERIFIED */
 	const struct nl_state *net;
 	struct proc proc;
+	bool table_full; /* health_table_full */
 };
 
 #define HEALTH_REASON_SIZE 512
+
+/*
+ * True if the table of flows is nearly full: from 80 % on, and once it was (`before`) until it is
+ * below 75 %, so that nobody is told of it over and over.
+ */
+bool health_table_full(const struct proc *proc, bool before);
 
 /* Judge. `reason` names the worst cause found, and is "" when all is well. */
 enum health_state health_judge(const struct natd_conf *conf, const struct health_facts *facts,

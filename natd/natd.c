@@ -142,6 +142,7 @@ void natd_judge(struct natd *natd)
 	enum health_state state;
 
 	proc_read(&facts.proc);
+	facts.table_full = natd->table_full = health_table_full(&facts.proc, natd->table_full);
 	state = health_judge(natd->active->conf, &facts, reason);
 	if (state != natd->health || strcmp(reason, natd->reason) != 0)
 		log_line(level_of(state), "NAT is %s%s%s", health_state_names[state],

@@ -50,6 +50,7 @@ struct natd {
 
 	enum health_state health; /* as last logged */
 	char reason[HEALTH_REASON_SIZE];
+	bool table_full; /* as last judged */
 
 	struct tune_setting settings[TUNE_SETTINGS]; /* that are not as they should be */
 	size_t n_settings;

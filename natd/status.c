@@ -184,7 +184,8 @@ json_t *status_json(struct natd *natd, char *err, size_t errlen)
 		return NULL;
 	identity = json_identity(natd);
 	state = json_state(natd, counters);
-	flows = flow_status_json(natd->flows, natd->active->conf);
+	flows = flow_status_json(
+		natd->flows, natd->active->conf, counters_get(counters, "drop_no_port").packets);
 	if (!identity || !state || !flows || json_object_update(identity, state) < 0 ||
 		json_object_update(identity, flows) < 0) {
 		snprintf(err, errlen, "out of memory, or a name that is no text");

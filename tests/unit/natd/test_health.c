@@ -132,9 +132,26 @@ static void a_nearly_full_table_is_degraded(void **state)
 	struct nl_state *net = well(&facts);
 
 	(void)state;
-	facts.proc.flows = 800;
+	facts.table_full = true;
 	expect(&facts, HEALTH_DEGRADED, "more than 80 % full");
 	model_free(net);
+}
+
+static void a_table_is_full_from_80_percent_until_75(void **state)
+{
+	struct proc proc = {.flows = 799, .flows_max = 1000};
+
+	(void)state;
+	assert_false(health_table_full(&proc, false));
+	proc.flows = 800;
+	assert_true(health_table_full(&proc, false));
+	proc.flows = 750;
+	assert_true(health_table_full(&proc, true));
+	assert_false(health_table_full(&proc, false));
+	proc.flows = 749;
+	assert_false(health_table_full(&proc, true));
+	proc.flows = proc.flows_max = 0; /* conntrack is not loaded yet */
+	assert_false(health_table_full(&proc, true));
 }
 
 int main(void)
@@ -146,6 +163,7 @@ int main(void)
 		cmocka_unit_test(a_loopback_or_link_local_address_is_none),
 		cmocka_unit_test(an_uplink_address_inside_a_subnet_is_named),
 		cmocka_unit_test(a_nearly_full_table_is_degraded),
+		cmocka_unit_test(a_table_is_full_from_80_percent_until_75),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
