@@ -257,7 +257,11 @@ static struct nl_msg *encode_route(int flags, const struct nl_route *r)
 	struct draft d = begin_route(RTM_NEWROUTE, flags, scope_of(r), r);
 
 	add_hops(&d, r);
-	if (r->mtu)
+	/*
+	 * To a nexthop object also if it is none: a route without metrics shares what Linux keeps
+	 * of any other IPv4 route to that object, and so the metrics of the one that it replaces.
+	 */
+	if (r->mtu || r->nexthop)
 		add_mtu(&d, r);
 	if (r->prefsrc.family != ADDR_NONE)
 		add_addr(&d, RTA_PREFSRC, &r->prefsrc);

@@ -54,6 +54,29 @@ static void observe_sees_what_goes_with_a_next_hop(void **unused)
 	reach(wanted);
 }
 
+/* The kernel would give a route without metrics those of the one before it. */
+static void apply_takes_an_mtu_away_from_a_route_by_a_next_hop(void **unused)
+{
+	struct nl_state *wanted _cleanup_state_ = make_state();
+	struct nl_route narrow = make_route("10.241.0.0/16", lab.a, 50, OURS);
+	struct nl_route other = make_route("10.242.0.0/16", lab.a, 50, OURS);
+
+	(void)unused;
+	want_nexthops(wanted, false, true, false);
+	narrow.nexthop = other.nexthop = NH + 2;
+	narrow.mtu = 1328;
+	want_route(wanted, &narrow);
+	reach(wanted);
+	want_route(wanted, &other);
+	reach(wanted);
+	assert_true(says("ip route show 10.241.0.0/16 proto 71", "mtu 1328"));
+	assert_false(says("ip route show 10.242.0.0/16 proto 71", "mtu"));
+	narrow.mtu = 0;
+	want_route(wanted, &narrow);
+	reach(wanted);
+	assert_false(says("ip route show 10.241.0.0/16 proto 71", "mtu"));
+}
+
 static void apply_leaves_a_strangers_next_hop_alone(void **unused)
 {
 	struct nl_state *wanted _cleanup_state_ = make_state();
@@ -84,6 +107,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(apply_moves_all_routes_of_a_next_hop_at_once, clean_lab),
 		cmocka_unit_test_teardown(observe_sees_what_goes_with_a_next_hop, clean_lab),
+		cmocka_unit_test_teardown(
+			apply_takes_an_mtu_away_from_a_route_by_a_next_hop, clean_lab),
 		cmocka_unit_test_teardown(apply_leaves_a_strangers_next_hop_alone, clean_lab),
 	};
 
