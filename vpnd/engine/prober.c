@@ -13,6 +13,7 @@
 #include "vpnd/engine/probe.h"
 #include "vpnd/engine/tunnel.h"
 #include "vpnd/engine/watch.h"
+#include "vpnd/engine/wire.h"
 #include "vpnd/proto/device.h"
 #include "vpnd/proto/echo.h"
 
@@ -47,7 +48,7 @@ static uint16_t id_of(const struct prober *p, int kind)
 
 /*
  * Send one request of `len` bytes, a large one whole or not at all. 0, -ENOTCONN without a session,
- * or as tunnel_send.
+ * or as wire_send.
  */
 static int send_echo(struct prober *p, int kind, uint16_t sequence, size_t len, mono_t now)
 {
@@ -64,7 +65,7 @@ static int send_echo(struct prober *p, int kind, uint16_t sequence, size_t len, 
 	echo_create(&echo, packet.data, len);
 	device_seal_probe(tunnel->device, p->peer, &packet, tunnel->mtu, now);
 	if (packet.verdict == PACKET_FORWARD) {
-		r = (kind == LARGE ? tunnel_send_whole : tunnel_send)(
+		r = (kind == LARGE ? wire_send_whole : wire_send)(
 			tunnel, &packet.path, packet.class, packet.data, packet.len);
 		tunnel_arm(tunnel);
 	}

@@ -11,13 +11,13 @@
 #include "base/clock.h"
 #include "base/key.h"
 #include "base/log.h"
-#include "vpnd/data/whole.h"
 #include "vpnd/engine/engine.h"
 #include "vpnd/engine/intake.h"
 #include "vpnd/engine/prober.h"
 #include "vpnd/engine/state.h"
 #include "vpnd/engine/uapi.h"
 #include "vpnd/engine/upcalls.h"
+#include "vpnd/engine/wire.h"
 #include "vpnd/proto/crypto.h"
 
 _Static_assert((int)PRIVSEP_TAKES_TCP4 == COALESCE_TCP4 &&
@@ -28,7 +28,6 @@ _Static_assert((int)PRIVSEP_TAKES_TCP4 == COALESCE_TCP4 &&
 
 enum {
 	LOOPS_PER_MINUTE = 1,
-	ICMP_AT_ONCE = 64,     /* errors of one socket */
 	ROAMS_PER_MINUTE = 20, /* lines; whoever can send our packets on causes them */
 	CLOCKS_PER_MINUTE = 2,
 	RIVALS_PER_MINUTE = 2,
@@ -146,37 +145,10 @@ static int on_tun(sd_event_source *source, int fd, uint32_t revents, void *arg)
 	return work(arg);
 }
 
-/* The peer that is at that endpoint, or NULL. */
-static struct tunnel_peer *peer_at(const struct tunnel *tunnel, const struct endpoint *at)
-{
-	struct peer *peer = NULL;
-	struct peer_info info;
-
-	while ((peer = device_peer_next(tunnel->device, peer))) {
-		peer_info(peer, &info, MONO_UNSET);
-		if (endpoint_equal(&info.path.remote, at))
-			return peer_user(peer);
-	}
-	return NULL;
-}
-
-/* They wait beside the datagrams, and wake us until they are read. */
-static void read_icmp(const struct tunnel *tunnel, int fd)
-{
-	struct errqueue_icmp icmp;
-
-	for (int i = 0; i < ICMP_AT_ONCE && errqueue_read(fd, &icmp) > 0; i++) {
-		struct tunnel_peer *extra = peer_at(tunnel, &icmp.to);
-
-		if (extra)
-			trouble_reported(&extra->trouble, &icmp, clock_mono());
-	}
-}
-
 static int on_udp(struct tunnel *tunnel, enum addr_family family, int fd, uint32_t revents)
 {
 	if (revents & EPOLLERR)
-		read_icmp(tunnel, fd);
+		wire_read_errors(tunnel, fd);
 	tunnel->family = family;
 	return work(tunnel);
 }
@@ -372,29 +344,6 @@ void tunnel_set_link(struct tunnel *tunnel, bool up, uint32_t mtu)
 	if (came_up && tunnel->from_config)
 		tunnel_shake_hands(tunnel, now);
 	tunnel_arm(tunnel);
-}
-
-/* Returns `result`, which is 0 or a negative errno. */
-static int note_refusal(const struct tunnel *tunnel, const struct path *path, int result)
-{
-	struct tunnel_peer *extra = result < 0 ? peer_at(tunnel, &path->remote) : NULL;
-
-	if (extra)
-		trouble_refused(&extra->trouble, -result, clock_mono());
-	return result;
-}
-
-int tunnel_send(struct tunnel *tunnel, const struct path *path, uint8_t class, const void *bytes,
-	size_t len)
-{
-	return note_refusal(tunnel, path, lane_send(&tunnel->lane, path, class, bytes, len));
-}
-
-int tunnel_send_whole(struct tunnel *tunnel, const struct path *path, uint8_t class,
-	const void *bytes, size_t len)
-{
-	return note_refusal(tunnel, path,
-		whole_send(&tunnel->lane.udp, path, class, bytes, len, &tunnel->lane.udp_errors));
 }
 
 /* --- questions to the monitor -------------------------------------------------------------------

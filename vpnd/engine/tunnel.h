@@ -122,12 +122,6 @@ void tunnel_peer_remove(struct tunnel *tunnel, struct peer *peer);
  */
 void tunnel_shake_hands(struct tunnel *tunnel, mono_t now);
 
-/* Send one datagram, the second one unfragmented. Return as udp_out_one and whole_send. */
-int tunnel_send(struct tunnel *tunnel, const struct path *path, uint8_t class, const void *bytes,
-	size_t len);
-int tunnel_send_whole(struct tunnel *tunnel, const struct path *path, uint8_t class,
-	const void *bytes, size_t len);
-
 /* Set the timer to the device's deadline: to be called when something was done with the device. */
 void tunnel_arm(struct tunnel *tunnel);
 

@@ -8,12 +8,13 @@
 #include "base/log.h"
 #include "vpnd/engine/engine.h"
 #include "vpnd/engine/tunnel.h"
+#include "vpnd/engine/wire.h"
 #include "vpnd/proto/tai64n.h"
 
 static void send_datagram(
 	void *arg, const struct path *path, uint8_t class, const void *bytes, size_t len)
 {
-	tunnel_send(arg, path, class, bytes, len);
+	wire_send(arg, path, class, bytes, len);
 }
 
 /* Numbers that are no secrets: jitter and indices. They are wanted often, a few bytes at a time. */

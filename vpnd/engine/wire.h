@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Single datagrams of a tunnel, and what becomes of them: what the kernel refuses and what comes
+ * back as ICMP is noted with the peer that they were for (trouble.h).
+ */
+#ifndef VPND_ENGINE_WIRE_H
+#define VPND_ENGINE_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct path;
+struct tunnel;
+
+/* Send one datagram, the second one unfragmented. Return as udp_out_one and whole_send. */
+int wire_send(struct tunnel *tunnel, const struct path *path, uint8_t class, const void *bytes,
+	size_t len);
+int wire_send_whole(struct tunnel *tunnel, const struct path *path, uint8_t class,
+	const void *bytes, size_t len);
+
+/*
+ * Take ICMP errors from a socket of the tunnel's. They wait beside the datagrams, and wake whoever
+ * waits for those until they are read.
+ */
+void wire_read_errors(const struct tunnel *tunnel, int fd);
+
+#endif
