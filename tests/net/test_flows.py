@@ -188,6 +188,15 @@ def test_a_killed_flow_ends_and_others_live(site, natd):
         assert [each["destination_port"] for each in flows(site)] == [80]
 
 
+@pytest.mark.parametrize("family,proto", [(4, "icmp"), (6, "icmpv6")])
+def test_flows_without_ports_are_killed_too(site, natd, family, proto):
+    del natd
+    assert site.app.reaches(WEB[family])
+    assert [each["source_port"] for each in flows(site, "--proto", proto)] == [None]
+    done = Vpnctl(site.gw).run("flows", "--kill", "--proto", proto)
+    assert done.stdout.startswith("1 flows ended") and not flows(site, "--proto", proto)
+
+
 def test_the_busiest_destination_is_named_with_its_share_of_ports(site, natd):
     del natd
     fill(site, 300, "198.51.100.10")
