@@ -129,6 +129,16 @@ static void write_input(struct ruleset_out *out)
 	ruleset_note(out, "A late packet of a translated flow must not be answered by a reset.");
 	ruleset_rule(out, "iifname %s ct state invalid counter name \"drop_invalid\" drop",
 		out->uplinks);
+	ruleset_note(out,
+		"Neither answered nor remembered, lest it stand in the way of a host's own flow.");
+	ruleset_rule(out, "iifname %s ct state new meta l4proto { tcp, udp } goto unasked",
+		out->uplinks);
+	ruleset_end(out);
+
+	ruleset_chain(out, "unasked");
+	ruleset_note(out, "Any socket of this host will do.");
+	ruleset_rule(out, "socket transparent { 0, 1 } accept");
+	ruleset_rule(out, "counter name \"drop_unsolicited\" drop");
 	ruleset_end(out);
 }
 

@@ -136,6 +136,28 @@ def test_gateway_itself_reaches_the_internet_and_is_reached(site, natd):
     assert site.app.reaches(GW_INSIDE[4])
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_gateway_is_silent_where_nothing_listens(site, natd, family):
+    """What listens is reached from outside, even from a port whose last connection is not over."""
+    del natd
+    Whoami(site.gw, 2222)
+    assert ask_udp(site.web, GW[family], 2222)[0] == WEB[family]
+    with site.gw.socket(socket.AF_INET6) as listening:
+        listening.bind(("::", 2224))
+        listening.listen()
+        for _ in range(2):
+            with connect(site.web, GW[family], 2224, source_port=4444) as connection:
+                listening.accept()[0].close()
+                assert connection.recv(1) == b""
+        assert "TIME-WAIT" in site.gw.output("ss", "-tan")
+    with Capture(site.gw, "uplink") as capture:
+        for asking in (ask_tcp, ask_udp):
+            with pytest.raises(TimeoutError):
+                asking(site.web, GW[family], 2223, timeout=1)
+    assert capture.lines(f"dst host {GW[family]} and port 2223")
+    assert not capture.lines(f"src host {GW[family]} and (port 2223 or icmp or icmp6[0] < 128)")
+
+
 def our_table(site):
     return site.gw.output("nft", "-s", "list", "table", "inet", "gatehouse")
 
