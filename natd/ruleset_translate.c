@@ -145,7 +145,21 @@ static void write_keepers(struct ruleset_out *out, const struct ruleset_way *way
 	}
 }
 
-/* The others: of the ports not yet ruled out, this part has its share. */
+/* Match `count` of `left` flows; each part asks the same port for another hash. */
+static void write_share(
+	struct ruleset_out *out, const struct ruleset_way *way, uint32_t left, uint32_t count)
+{
+	if (way->random_ports)
+		fprintf(out->f, "numgen random mod %u < %u ", left, count);
+	else
+		fprintf(out->f, "jhash th sport mod %u seed 0x%x < %u ", left, RULESET_SEED + left,
+			count);
+}
+
+/*
+ * The others: of the ports not yet ruled out, this part has its share. By the port that a flow
+ * comes from, so that what is one port inside can be one outside (RFC 4787 REQ-1).
+ */
 static void write_spread(struct ruleset_out *out, const struct ruleset_way *way)
 {
 	uint32_t left = out->ports.total;
@@ -156,7 +170,7 @@ static void write_spread(struct ruleset_out *out, const struct ruleset_way *way)
 
 		fputs("\t\t" RULESET_WITH_PORTS " ", out->f);
 		if (count < left)
-			fprintf(out->f, "numgen random mod %u < %u ", left, count);
+			write_share(out, way, left, count);
 		write_action(out, way, part);
 		left -= count;
 	}
