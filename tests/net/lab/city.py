@@ -14,10 +14,10 @@ class CityGateway(WireguardGo):
     """Accepts the site's tunnel; with `endpoint` it can start the handshake as well."""
 
     def __init__(self, site, keys, site_public, *, endpoint=None, psk=None, keepalive=None,
-                 port=PORT, ifname=None):
+                 port=PORT, ifname=None, allowed_ips=tuple(TO_SITE)):
         self.keys = keys
-        self._text = wg_interface(keys, port) + wg_peer(site_public, TO_SITE, endpoint, psk,
-                                                        keepalive)
+        self._text = wg_interface(keys, port) + wg_peer(site_public, allowed_ips, endpoint,
+                                                        psk, keepalive)
         super().__init__(site.city, ifname)
 
     def start(self):
