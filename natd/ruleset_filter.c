@@ -94,9 +94,13 @@ static void write_forward(struct ruleset_out *out)
 	ruleset_note(out, "No larger segments than fit through the narrower way, there or back.");
 	ruleset_rule(out, "tcp flags syn tcp option maxseg size set rt mtu");
 	write_accounting(out);
+	/*
+	 * Not by a map of verdicts: a packet that is under way while somebody deletes the table
+	 * finds nothing in its sets any more, and would be taken for a new flow's.
+	 */
 	ruleset_note(out, "Known flows go no further than here.");
-	ruleset_rule(out, "ct state vmap { invalid : goto drop_invalid, established : accept, "
-			  "related : accept }");
+	ruleset_rule(out, "ct state established,related accept");
+	ruleset_rule(out, "ct state invalid goto drop_invalid");
 	ruleset_rule(out, "iifname %s goto from_uplink", out->uplinks);
 	for (size_t i = 0; i < 2; i++) {
 		const struct ruleset_words *w = &ruleset_words[i];

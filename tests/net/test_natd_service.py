@@ -75,6 +75,70 @@ def test_rules_that_others_flush_are_back_at_once_and_no_flow_is_lost(site, natd
     assert "ruleset restored" in natd.log()
 
 
+FOREIGN = """
+table ip others {
+    set s { type ipv4_addr; elements = { 192.0.2.1, 192.0.2.2 }; }
+    counter n { packets 7 bytes 700 }
+    chain c { type filter hook input priority 300; ip saddr @s counter name n drop; }
+}
+"""
+
+
+def test_hundred_reloads_and_flushes_under_load_lose_no_flow_and_touch_no_other_table(site, natd):
+    Whoami(site.web)
+    site.gw.run("nft", "-f", "-", stdin=FOREIGN)
+    foreign = site.gw.output("nft", "-a", "list", "table", "ip", "others")
+    configs = [natd_config(ports="2000-60000", timeouts="cloud"), natd_config()]
+    with Talk(site.app) as one, Talk(site.app) as two:
+        for n in range(100):
+            natd.write(configs[n % 2])
+            assert control(natd, "reload")["ok"]
+            site.gw.run("nft", "delete table inet gatehouse")
+    wait_until(lambda: status(natd)["ruleset"] == "verified", "all is in force")
+    for talk in (one, two):
+        assert len(talk.answers) == 1 and talk.slowest < 1
+    assert site.gw.output("nft", "-a", "list", "table", "ip", "others") == foreign
+
+
+def test_reload_of_the_same_config_changes_nothing_in_the_kernel(site, natd):
+    """Not a rule is made anew, or its handle would be another."""
+    before = site.gw.output("nft", "-a", "list", "table", "inet", "gatehouse")
+    assert control(natd, "reload")["ok"]
+    assert site.gw.output("nft", "-a", "list", "table", "inet", "gatehouse") == before
+
+
+def test_second_natd_in_the_same_network_is_refused_and_does_no_harm(site, natd):
+    before = site.gw.output("nft", "-a", "list", "ruleset")
+    done = site.gw.run(NATD, "-f", "-c", natd.write(natd_config(ports="3000-4000")), "--run-dir",
+                       site.dir / "other", check=False)
+    assert done.returncode == 1 and "another natd runs in this network namespace" in done.stderr
+    assert site.gw.output("nft", "-a", "list", "ruleset") == before
+    assert status(natd)["ruleset"] == "verified"
+
+
+def test_diff_tells_what_a_config_would_change(site, natd):
+    def diff():
+        return site.gw.run(NATD, "--diff", "-c", natd.config, check=False)
+    same = diff()
+    assert (same.returncode, same.stdout) == (0, "")
+    natd.write(natd_config(timeouts="cloud"))
+    other = diff()
+    assert other.returncode == 1
+    assert "-ct timeout udp_300 {" in other.stdout and "+ct timeout udp_350 {" in other.stdout
+    assert ' chain translated {\n-\tct timeout set' in other.stdout
+    natd.write("uplinks = 7;")
+    assert diff().returncode == 2
+
+
+@pytest.mark.parametrize("managed", [False, True])
+def test_settings_of_the_kernel_are_changed_only_if_the_config_says_so(site, managed):
+    name = "net.netfilter.nf_conntrack_icmp_timeout"
+    natd = Natd(site.gw, natd_config(manage_sysctl=managed)).start()
+    assert site.gw.output("sysctl", "-n", name) == ("60" if managed else "30")
+    wanted = {each["name"]: each["wanted"] for each in status(natd)["settings"]}
+    assert (wanted.get(name) == 60) != managed
+
+
 @pytest.mark.parametrize("deed", [
     "insert rule inet gatehouse srcnat accept",
     "flush chain inet gatehouse leak",

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""natd: each way in which a flow may be translated, or not, and what never leaves.
+
+    app2 --+
+              gw(natd) - net - web
+    app  --+
+"""
+import socket
+import threading
+
+import pytest
+
+from lab.capture import Capture
+from lab.gatehouse import Natd, natd_config
+from lab.natd import control, our_table, status
+from lab.site import APP, APP_NET, GW, GW_INSIDE, HOST, PORT, WEB
+from lab.waiting import wait_until
+from lab.whoami import Whoami, ask_tcp, ask_udp, connect
+
+SUBNETS = [{"prefix": prefix} for prefix in APP_NET.values()]
+APP2 = {4: "10.40.115.10", 6: "fd40:115::10"}
+APP2_NET = {4: "10.40.115.0/24", 6: "fd40:115::/64"}
+
+
+def second_subnet(site):
+    """Another inside network with one host."""
+    made = site.namespace("app2")
+    site.wire(made, "eth0", site.gw, "lan2")
+    made.ip("addr add 10.40.115.10/24 dev eth0", "addr add fd40:115::10/64 dev eth0 nodad",
+            "route add default via 10.40.115.1")
+    site.gw.ip("addr add 10.40.115.1/24 dev lan2", "addr add fd40:115::1/64 dev lan2 nodad")
+    made.ip("route add default via fd40:115::1")
+    return made
+
+
+# --- hairpin ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("asking", [ask_tcp, ask_udp])
+def test_inside_host_reaches_a_forwarded_port_and_is_seen_from_outside(site, family, asking):
+    """RFC 4787 REQ-9: from its own subnet and from another, with the external source."""
+    inside = {4: "10.40.15.10:80", 6: "[fd40:15::10]:80"}[family]
+    app2 = second_subnet(site)
+    Natd(site.gw, natd_config(
+        subnets=SUBNETS + [{"prefix": prefix} for prefix in APP2_NET.values()],
+        forwards=[{"protocol": protocol, "uplink_port": 8443, "to": inside}
+                  for protocol in ("tcp", "udp")])).start()
+    Whoami(site.app)
+    for host in (site.app, app2):
+        assert asking(host, GW[family], 8443)[0] == GW[family]
+    assert asking(app2, APP[family])[0] == APP2[family]  # by its own address: as it is
+
+
+def test_forwarded_port_is_not_taken_from_the_gateways_inside_address(site):
+    """What this host serves inside on the same port stays its own."""
+    forward = {"protocol": "tcp", "uplink_port": 8443, "to": "10.40.15.10:80"}
+    Natd(site.gw, natd_config(forwards=[forward])).start()
+    Whoami(site.app)
+    gateway = Whoami(site.gw, 8443)
+    assert ask_tcp(site.app, GW_INSIDE[4], 8443)[0] == APP[4]
+    assert len(gateway.seen) == 1
+    assert ask_tcp(site.app, GW[4], 8443)[0] == GW[4]
+    assert len(gateway.seen) == 1
+
+
+# --- ways -------------------------------------------------------------------------------------------
+
+
+def test_exempt_destinations_see_the_private_source(site):
+    """And only they do; to them it goes as any flow, and nothing comes unasked."""
+    site.net.ip(f"route add {APP_NET[4]} via {GW[4]}")
+    site.web.ip("addr add 198.51.100.20/24 dev eth0")
+    Natd(site.gw, natd_config(exempt=["198.51.100.20/32"])).start()
+    Whoami(site.web)
+    assert ask_tcp(site.app, "198.51.100.20")[0] == APP[4]
+    assert ask_tcp(site.app, WEB[4])[0] == GW[4]
+    Whoami(site.app)
+    with pytest.raises(OSError):
+        connect(site.web, APP[4], timeout=1)
+
+
+def test_prefix_is_translated_host_by_host(site):
+    """In the manner of RFC 6296: the host part stays, and so does the port."""
+    site.net.ip(f"route add 2001:db8:40:15::/64 via {GW[6]}")
+    subnet = {"prefix": APP_NET[6], "snat_prefix": "2001:db8:40:15::/64"}
+    Natd(site.gw, natd_config(subnets=[subnet])).start()
+    Whoami(site.web)
+    assert ask_tcp(site.app, WEB[6], source_port=5555) == ("2001:db8:40:15::10", 5555)
+    assert ask_udp(site.app, WEB[6])[0] == "2001:db8:40:15::10"
+    assert site.app.reaches(WEB[6])
+
+
+def test_public_subnet_is_guarded_but_not_translated(site):
+    site.app.ip("addr add 2001:db8:40::10/64 dev eth0 nodad", "route del default via fd40:15::1",
+                "route add default via 2001:db8:40::1 src 2001:db8:40::10")
+    site.gw.ip("addr add 2001:db8:40::1/64 dev lan nodad")
+    site.net.ip(f"route add 2001:db8:40::/64 via {GW[6]}")
+    natd = Natd(site.gw, natd_config(
+        subnets=SUBNETS + [{"prefix": "2001:db8:40::/64", "translate": False}])).start()
+    Whoami(site.web)
+    Whoami(site.app)
+    assert ask_tcp(site.app, WEB[6])[0] == "2001:db8:40::10"
+    with pytest.raises(OSError):
+        connect(site.web, "2001:db8:40::10", timeout=1)
+    assert status(natd)["drops"]["unsolicited"] >= 1
+
+
+def test_each_uplink_has_its_own_addresses(site):
+    site.wire(site.gw, "uplink2", site.net, "gw2")
+    site.gw.ip("addr add 192.0.100.7/24 dev uplink2")
+    site.net.ip("addr add 192.0.100.1/24 dev gw2", "route add 192.0.200.9 via 192.0.100.7")
+    site.web.ip("addr add 198.51.100.20/24 dev eth0")
+    site.gw.ip("route add 198.51.100.20 via 192.0.100.1")
+    Natd(site.gw, natd_config(subnets=[{"prefix": APP_NET[4]}], uplinks=[
+        {"name": "uplink"}, {"name": "uplink2", "snat": ["192.0.200.9"]}])).start()
+    Whoami(site.web)
+    assert ask_tcp(site.app, WEB[4])[0] == GW[4]
+    assert ask_tcp(site.app, "198.51.100.20")[0] == "192.0.200.9"
+
+
+@pytest.mark.parametrize("random_ports", [False, True])
+def test_ports_are_kept_or_random(site, random_ports):
+    subnet = {"prefix": APP_NET[4], "random_ports": random_ports}
+    Natd(site.gw, natd_config(subnets=[subnet])).start()
+    Whoami(site.web)
+    kept = [ask_tcp(site.app, WEB[4], source_port=port)[1] == port for port in range(5000, 5008)]
+    assert not any(kept) if random_ports else all(kept)
+
+
+@pytest.mark.parametrize("way", ["uplink", "lan2"])
+def test_segments_fit_the_narrower_way_in_both_directions(site, way):
+    """By an uplink, and past it as into a tunnel: the MSS of both SYNs is clamped, MTU - 40."""
+    app2 = second_subnet(site)
+    site.gw.ip(f"link set {way} mtu 1280")
+    Natd(site.gw, natd_config(subnets=SUBNETS + [{"prefix": APP2_NET[4]}])).start()
+    to = site.web if way == "uplink" else app2
+    Whoami(to)
+    with Capture(site.app, "eth0", "tcp[tcpflags] & tcp-syn != 0") as near, \
+            Capture(to, "eth0", "tcp[tcpflags] & tcp-syn != 0") as far:
+        ask_tcp(site.app, WEB[4] if way == "uplink" else APP2[4])
+    assert ["mss 1460" in line for line in near.lines()] == [True, False]
+    assert all("mss 1240" in line for line in near.lines()[1:] + far.lines()[:1])
+
+
+# --- what never leaves ------------------------------------------------------------------------------
+
+
+def test_what_is_special_never_leaves(site):
+    """Neither to a link-local address, nor with a private source that is in no subnet."""
+    site.gw.ip("link add lan3 type veth peer name lan3p", "link set lan3 up",
+               "addr add 10.99.0.1/24 dev lan3")
+    natd = Natd(site.gw, natd_config()).start()
+    with Capture(site.gw, "uplink") as capture:
+        assert not site.app.reaches("169.254.169.254", timeout=1)
+        site.gw.run("ping", "-c", 1, "-W", 1, "-I", "10.99.0.1", WEB[4], check=False)
+        assert site.gw.reaches(WEB[4])
+    assert not capture.lines("net 169.254.0.0/16 or net 10.0.0.0/8")
+    assert capture.count(f"host {WEB[4]}") == 2
+    drops = status(natd)["drops"]
+    assert drops["martian"] == 1 and drops["private_source"] == 1
+
+
+def test_city_prefixes_are_held_back_in_every_state(site):
+    """Started, reloaded, flushed by others, stopped, killed: hosts ask for the City all the time."""
+    natd = Natd(site.gw, natd_config()).start()
+    done = threading.Event()
+
+    def ask_city():
+        with site.app.socket(socket.AF_INET, socket.SOCK_DGRAM) as inside, \
+                site.gw.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
+            while not done.wait(0.001):
+                for each in (inside, own):
+                    try:
+                        each.sendto(b"for the City alone", (HOST[4], 9))
+                    except OSError:
+                        pass  # refused is as good
+    thread = threading.Thread(target=ask_city)
+    with Capture(site.gw, "uplink") as capture:
+        thread.start()
+        try:
+            for n in range(5):
+                natd.write(natd_config(ports=f"{2000 + n}-60000"))
+                assert control(natd, "reload")["ok"]
+                site.gw.run("nft", "flush ruleset")
+                wait_until(lambda: "chain leak" in our_table(site), "the rules are back")
+                natd.kill()
+                natd.start()
+                natd.stop()
+                natd.start()
+        finally:
+            done.set()
+            thread.join()
+        site.app.reaches(WEB[4])
+    assert capture.count() > 0
+    assert not capture.lines(f"host {HOST[4]}")
+    assert status(natd)["drops"]["never_uplink"] > 100
+
+
+def test_icmp_error_about_a_tunnels_packet_arrives_and_is_not_called_invalid(site):
+    natd = Natd(site.gw, natd_config()).start()
+    with site.gw.socket(socket.AF_INET, socket.SOCK_DGRAM) as tunnel:
+        tunnel.settimeout(2)
+        tunnel.bind(("", PORT))
+        tunnel.connect((WEB[4], PORT))
+        tunnel.send(b"to nobody")
+        with pytest.raises(ConnectionRefusedError):
+            tunnel.recv(100)
+    with site.gw.socket(socket.AF_INET6, socket.SOCK_DGRAM) as tunnel:
+        tunnel.settimeout(2)
+        tunnel.bind(("", PORT))
+        tunnel.connect((WEB[6], PORT))
+        tunnel.send(b"to nobody")
+        with pytest.raises(ConnectionRefusedError):
+            tunnel.recv(100)
+    assert status(natd)["drops"]["invalid"] == 0
+
+
+# --- shadowing, and many ----------------------------------------------------------------------------
+
+BARE = "table ip bare { chain c { type nat hook postrouting priority 100; oifname uplink masquerade; }; }"
+
+
+def test_port_shadowing_works_without_these_rules_and_fails_with_them(site):
+    """An inside host sends from the tunnel's port before the peer speaks (CVE-2021-3773)."""
+    site.gw.run("nft", BARE)
+    assert _captures_the_tunnel(site)
+    site.gw.run("nft", "delete table ip bare")
+    site.gw.run("conntrack", "-F")
+    Natd(site.gw, natd_config()).start()
+    assert not _captures_the_tunnel(site)
+
+
+def _captures_the_tunnel(site):
+    """Whether what the peer says to the tunnel reaches the host inside instead."""
+    with site.gw.socket(socket.AF_INET, socket.SOCK_DGRAM) as tunnel, \
+            site.app.socket(socket.AF_INET, socket.SOCK_DGRAM) as shadow, \
+            site.web.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        for each in (tunnel, shadow, peer):
+            each.bind(("", PORT))
+            each.settimeout(1)
+        shadow.sendto(b"shadow", (WEB[4], PORT))
+        assert peer.recv(100) == b"shadow"
+        peer.sendto(b"for the tunnel", (GW[4], PORT))
+        try:
+            return shadow.recv(100) == b"for the tunnel"
+        except TimeoutError:
+            assert tunnel.recv(100) == b"for the tunnel"
+            return False
+
+
+MANY = 5000  # from each of two hosts
+CONNECT = """
+import resource, select, socket, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+to, n = sys.argv[1], int(sys.argv[2])
+poll, waiting, made = select.epoll(), {}, 0
+for _ in range(n):
+    each = socket.socket()
+    each.setblocking(False)
+    each.connect_ex((to, 80))
+    waiting[each.fileno()] = each
+    poll.register(each.fileno(), select.EPOLLOUT | select.EPOLLONESHOT)
+held = dict(waiting)
+while waiting and (events := poll.poll(15)):
+    for fd, _ in events:
+        made += waiting.pop(fd).getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+print(made)
+"""
+
+
+def insert_failed(site):
+    words = site.gw.output("conntrack", "-S").split()
+    return sum(int(word.partition("=")[2]) for word in words if word.startswith("insert_failed="))
+
+
+def test_ten_thousand_connections_from_two_hosts_to_one_destination_all_connect(site):
+    app2 = second_subnet(site)
+    Natd(site.gw, natd_config(subnets=SUBNETS + [{"prefix": APP2_NET[4]}])).start()
+    site.web.sysctl({"net.core.somaxconn": 2 * MANY, "net.ipv4.tcp_max_syn_backlog": 2 * MANY})
+    server = site.web.socket()
+    server.bind(("", 80))
+    server.listen(2 * MANY)  # the kernel answers, nobody accepts
+    before, results = insert_failed(site), {}
+
+    def run(host):
+        results[host] = host.run("/usr/bin/python3", "-c", CONNECT, WEB[4], MANY,
+                                 timeout=90).stdout
+    threads = [threading.Thread(target=run, args=(host,)) for host in (site.app, app2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    server.close()
+    assert [int(made) for made in results.values()] == [MANY, MANY]
+    assert insert_failed(site) == before
