@@ -43,7 +43,7 @@ static void take_all(const uint8_t *bytes, size_t len)
 {
 	while (len >= sizeof(struct nlmsghdr)) {
 		const struct nlmsghdr *message = (const void *)bytes;
-		size_t step = NLMSG_ALIGN((size_t)message->nlmsg_len);
+		size_t step = (message->nlmsg_len + (size_t)3) / 4 * 4;
 		struct conntrack_flow flow;
 		enum conntrack_event event;
 
