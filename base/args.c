@@ -92,3 +92,18 @@ bool args_take_flag(int *argc, char **argv, const char *flag)
 	*argc = kept;
 	return kept != n;
 }
+
+const char *args_take_value(int *argc, char **argv, const char *flag)
+{
+	const char *value = NULL;
+	int kept = 0;
+
+	for (int i = 0; i < *argc; i++)
+		if (i > 0 && strncmp(argv[i], flag, strlen(flag)) == 0)
+			value = argv[i] + strlen(flag);
+		else
+			argv[kept++] = argv[i];
+	argv[kept] = NULL;
+	*argc = kept;
+	return value;
+}

@@ -37,4 +37,10 @@ int args_parse(const struct args_program *program, int argc, char **argv, struct
  */
 bool args_take_flag(int *argc, char **argv, const char *flag);
 
+/*
+ * The same for a flag with a value: `flag` ends in '='. Returns the value, or NULL if it was not
+ * there; of several the last.
+ */
+const char *args_take_value(int *argc, char **argv, const char *flag);
+
 #endif

@@ -113,13 +113,24 @@ int daemon_ready(int ready)
 	_cleanup_close_ int pipe_fd = ready;
 	int r;
 
-	sd_notify(0, "READY=1");
+	sd_notify(0, "READY=1\nSTATUS=Running");
 	if (ready < 0)
 		return 0;
 	r = silence_stdio();
 	if (r < 0)
 		return r;
 	return write(pipe_fd, "", 1) == 1 ? 0 : -errno;
+}
+
+void daemon_reloading(mono_t now, const char *status)
+{
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=%s", (unsigned long long)now.us,
+		status);
+}
+
+void daemon_reloaded(const char *status)
+{
+	sd_notifyf(0, "READY=1\nSTATUS=%s", status);
 }
 
 int daemon_lock(const char *path, int *fd)

@@ -6,6 +6,8 @@
 #ifndef BASE_DAEMON_H
 #define BASE_DAEMON_H
 
+#include "base/mono.h"
+
 /*
  * Fork into the background. Call it before anything that does not survive a fork (sd_event,
  * threads, locks). Returns
@@ -30,5 +32,12 @@ int daemon_ready(int ready);
  * fork. Returns 0, -EWOULDBLOCK when an instance runs, or a negative errno.
  */
 int daemon_lock(const char *path, int *fd);
+
+/*
+ * Tell the service manager that a change of config begins, or that it is over, taken or not; with a
+ * line for the operator. Nothing happens where there is none.
+ */
+void daemon_reloading(mono_t now, const char *status);
+void daemon_reloaded(const char *status);
 
 #endif

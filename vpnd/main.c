@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vpnd: the command line, and which of the two processes this is. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 
 #include "base/args.h"
+#include "base/cleanup.h"
 #include "base/daemon.h"
 #include "base/log.h"
 #include "vpnd/conf.h"
 #include "vpnd/engine/engine.h"
 #include "vpnd/monitor/child.h"
+#include "vpnd/monitor/handover.h"
 #include "vpnd/monitor/monitor.h"
 
 enum { EXIT_USAGE = 2 };
@@ -51,24 +54,43 @@ static int check(const char *path)
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int serve(struct monitor_options *options)
+/* What another vpnd hands over when it upgrades to this program. */
+static int check_handover(int fd)
 {
-	int exit_status, r = 0;
+	struct handover *handover;
+	int r = handover_read(fd, &handover);
 
-	if (options->background)
-		r = daemon_detach(&options->ready_fd, &exit_status);
+	if (r < 0) {
+		fprintf(stderr, "vpnd: cannot take over: %s\n", strerror(-r));
+		return EXIT_FAILURE;
+	}
+	handover_free(handover);
+	return EXIT_SUCCESS;
+}
+
+static int serve(const struct monitor_options *asked)
+{
+	/* Now: when the next program is installed, that is no longer what this one is called. */
+	_cleanup_free_ char *program_file = realpath("/proc/self/exe", NULL);
+	struct monitor_options options = *asked;
+	int exit_status, r = program_file ? 0 : -errno;
+
+	options.program = program_file;
+	if (r == 0 && options.background && options.handover_fd < 0)
+		r = daemon_detach(&options.ready_fd, &exit_status);
 	if (r > 0)
 		return exit_status;
 	if (r < 0) {
-		log_err("cannot go into the background: %s", strerror(-r));
+		log_err("cannot start: %s", strerror(-r));
 		return EXIT_FAILURE;
 	}
-	return monitor_main(options);
+	return monitor_main(&options);
 }
 
 int main(int argc, char **argv)
 {
-	struct monitor_options options = {.ready_fd = -1};
+	struct monitor_options options = {.ready_fd = -1, .handover_fd = -1};
+	const char *handover;
 	struct args args;
 	bool flush;
 	int r;
@@ -76,10 +98,13 @@ int main(int argc, char **argv)
 	if (argc > 0 && strcmp(argv[0], CHILD_ENGINE_NAME) == 0)
 		return run_engine(argc, argv);
 	flush = args_take_flag(&argc, argv, "--flush");
+	handover = args_take_value(&argc, argv, UPGRADE_FLAG);
 	r = args_parse(&program, argc, argv, &args);
 	if (r != 0)
 		return r > 0 ? EXIT_SUCCESS : EXIT_USAGE;
-	if (args.n_operands > 0 && (args.config || args.check || flush)) {
+	if (handover)
+		options.handover_fd = atoi(handover);
+	if (args.n_operands > 0 && (args.config || (args.check && !handover) || flush)) {
 		fprintf(stderr, "vpnd: an interface has no config\nTry: vpnd --help\n");
 		return EXIT_USAGE;
 	}
@@ -91,7 +116,9 @@ int main(int argc, char **argv)
 	options.run_dir = args.run_dir;
 	options.verbose = args.verbose;
 	options.background = !args.foreground;
+	if (args.check && handover && check_handover(options.handover_fd) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
 	if (args.check)
-		return check(options.config);
+		return options.config ? check(options.config) : EXIT_SUCCESS;
 	return flush ? monitor_flush(&options) : serve(&options);
 }

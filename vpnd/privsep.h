@@ -60,10 +60,12 @@ enum privsep_type {
 	PRIVSEP_PATH_STALE,    /* struct privsep_path: answer to PATH, if it is stale */
 	PRIVSEP_LABEL_FLOOR,   /* struct privsep_label: as LABEL, of all times before */
 	PRIVSEP_KERNEL,        /* struct privsep_kernel: for status */
+	PRIVSEP_PING,          /* struct privsep_plain: does your loop go round? */
 	PRIVSEP_STOP,          /* struct privsep_plain: exit 0 */
 
 	/* engine to monitor */
 	PRIVSEP_READY = 128,   /* struct privsep_plain: all tunnels of the sync are up */
+	PRIVSEP_PONG,          /* struct privsep_plain: answer to PING */
 	PRIVSEP_BIND,          /* struct privsep_bind: other UDP sockets, please */
 	PRIVSEP_MARK,          /* struct privsep_mark: SO_MARK on this tunnel's UDP sockets */
 	PRIVSEP_STATE,         /* struct privsep_slot + memfd: keep this for the next engine */

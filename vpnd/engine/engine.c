@@ -206,9 +206,9 @@ static void serve_control(struct engine *engine, int fd)
 		fail(engine, "control socket", r);
 }
 
-static void say_ready(struct engine *engine)
+static void say(struct engine *engine, enum privsep_type type)
 {
-	struct privsep_plain msg = {.type = PRIVSEP_READY};
+	struct privsep_plain msg = {.type = type};
 
 	engine_tell(engine, &msg, sizeof(msg), -1);
 }
@@ -252,6 +252,14 @@ static void raise_floor(struct engine *engine, const struct privsep_label *told)
 		fail(engine, "labels", r);
 }
 
+/* The next engine may start from there at once. */
+static void save_all(struct engine *engine)
+{
+	for (uint32_t slot = 0; slot < PRIVSEP_TUNNELS; slot++)
+		if (engine->tunnels[slot])
+			tunnel_save_pending(engine->tunnels[slot]);
+}
+
 static void carry_out(struct engine *engine, const union privsep_message *msg, int fd)
 {
 	switch ((enum privsep_type)msg->type) {
@@ -283,7 +291,7 @@ static void carry_out(struct engine *engine, const union privsep_message *msg, i
 		forget_tunnel(engine, msg->slot.slot);
 		break;
 	case PRIVSEP_SYNCED:
-		say_ready(engine);
+		say(engine, PRIVSEP_READY);
 		break;
 	case PRIVSEP_LINK:
 		set_link(engine, &msg->link);
@@ -318,10 +326,15 @@ static void carry_out(struct engine *engine, const union privsep_message *msg, i
 	case PRIVSEP_PATH_STALE:
 		paths_stale(engine, &msg->path);
 		break;
+	case PRIVSEP_PING: /* answered by the loop that moves the packets, and only there */
+		say(engine, PRIVSEP_PONG);
+		break;
 	case PRIVSEP_STOP:
+		save_all(engine);
 		sd_event_exit(engine->event, 0);
 		break;
 	case PRIVSEP_READY:
+	case PRIVSEP_PONG:
 	case PRIVSEP_BIND:
 	case PRIVSEP_MARK:
 	case PRIVSEP_STATE:

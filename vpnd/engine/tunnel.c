@@ -193,6 +193,12 @@ void tunnel_save_soon(struct tunnel *tunnel)
 	sd_event_source_set_enabled(tunnel->saver, SD_EVENT_ONESHOT);
 }
 
+void tunnel_save_pending(struct tunnel *tunnel)
+{
+	if (sd_event_source_get_enabled(tunnel->saver, NULL) > 0)
+		save(tunnel, clock_mono());
+}
+
 void tunnel_changed(struct tunnel *tunnel)
 {
 	mono_t now = clock_mono();
@@ -321,8 +327,14 @@ int tunnel_take_udp(struct tunnel *tunnel, enum addr_family family, int fd, bool
 int tunnel_take_uapi(struct tunnel *tunnel, int fd)
 {
 	struct uapi_server *server;
-	int r = uapi_server_new(tunnel, fd, &server);
+	int r;
 
+	/* Clients of the socket that we have are not sent away by a reload. */
+	if (tunnel->uapi && uapi_server_is_at(tunnel->uapi, fd)) {
+		close(fd);
+		return 0;
+	}
+	r = uapi_server_new(tunnel, fd, &server);
 	if (r < 0) {
 		close(fd);
 		return r;

@@ -143,4 +143,7 @@ void tunnel_changed(struct tunnel *tunnel);
 /* Hand the state over soon: from an upcall, or for what is no great loss. */
 void tunnel_save_soon(struct tunnel *tunnel);
 
+/* Hand it over now if that is still to be done. */
+void tunnel_save_pending(struct tunnel *tunnel);
+
 #endif

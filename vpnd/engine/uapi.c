@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <systemd/sd-event.h>
 
 #include "base/cleanup.h"
@@ -401,6 +402,14 @@ static void forget(void *arg, int error)
 {
 	(void)arg;
 	(void)error;
+}
+
+bool uapi_server_is_at(const struct uapi_server *server, int fd)
+{
+	struct stat ours, theirs;
+
+	return fstat(server->fd, &ours) == 0 && fstat(fd, &theirs) == 0 &&
+	       ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
 void uapi_server_free(struct uapi_server *server)

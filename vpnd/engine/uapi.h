@@ -12,6 +12,8 @@
 #ifndef VPND_ENGINE_UAPI_H
 #define VPND_ENGINE_UAPI_H
 
+#include <stdbool.h>
+
 struct tunnel;
 struct uapi_server;
 
@@ -28,5 +30,8 @@ int uapi_server_new(struct tunnel *tunnel, int listen_fd, struct uapi_server **o
 
 /* Drop all clients and what they asked for; call it while the tunnel still lives. NULL is fine. */
 void uapi_server_free(struct uapi_server *server);
+
+/* True if `fd` is the socket that it listens at. */
+bool uapi_server_is_at(const struct uapi_server *server, int fd);
 
 #endif

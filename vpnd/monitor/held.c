@@ -73,14 +73,116 @@ int held_new(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *con
 	if (r == 0)
 		r = open_udp(h, all, err, errlen);
 	if (r == 0)
-		r = tundev_open(name, h->mtu, true, &h->tun_fd, &h->ifindex, err, errlen);
+		r = tundev_free(name, err, errlen);
 	if (r == 0)
 		r = uapisock_listen(name, &h->uapi, err, errlen);
+	if (r == 0)
+		*out = cleanup_take(h);
+	return r;
+}
+
+/* --- from the monitor before this one ------------------------------------------------------------
+ */
+
+static int adopt_udp(struct held *h, struct handover_tunnel *from)
+{
+	int r = udpsock_adopt(from->fds[HANDOVER_UDP4], from->fds[HANDOVER_UDP6], &h->udp);
+
+	if (r == 0)
+		from->fds[HANDOVER_UDP4] = from->fds[HANDOVER_UDP6] = -1;
+	return r;
+}
+
+static int adopt_device(struct held *h, struct handover_tunnel *from)
+{
+	int r = tundev_adopt(from->fds[HANDOVER_TUN]);
+
+	if (r == 0)
+		h->tun_fd = cleanup_take_fd(&from->fds[HANDOVER_TUN]);
+	h->ifindex = from->ifindex;
+	h->away = from->away;
+	h->up = from->away;
+	return r;
+}
+
+static int adopt_uapi(struct held *h, struct handover_tunnel *from, char *err, size_t errlen)
+{
+	int r = uapisock_adopt(h->name, from->fds[HANDOVER_UAPI], &h->uapi);
+
+	if (r < 0)
+		return uapisock_listen(h->name, &h->uapi, err, errlen);
+	from->fds[HANDOVER_UAPI] = -1;
+	return 0;
+}
+
+static void adopt_peers(struct held *h, const struct handover_tunnel *from)
+{
+	for (size_t i = 0; i < from->n_peers; i++) {
+		int peer = held_find_peer(h, from->peers[i].public_key);
+
+		if (peer < 0)
+			continue;
+		h->peers[peer].down = from->peers[i].down;
+		h->peers[peer].pmtu = from->peers[i].pmtu;
+	}
+}
+
+int held_adopt(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *conf,
+	const struct vpnd_speed_conf *speed, struct handover_tunnel *from, struct held **out,
+	char *err, size_t errlen)
+{
+	__attribute__((cleanup(held_freep))) struct held *h = allocate(slot, name, conf, speed);
+	int r = 0;
+
+	if (!h) {
+		snprintf(err, errlen, "out of memory");
+		return -ENOMEM;
+	}
+	if (conf)
+		r = keyfds_open(conf, &h->keys, err, errlen);
 	if (r < 0)
 		return r;
+	snprintf(err, errlen, "tunnel %s: what was handed over does not fit", name);
+	r = adopt_udp(h, from);
+	if (r == 0)
+		r = adopt_device(h, from);
+	if (r == 0)
+		r = adopt_uapi(h, from, err, errlen);
+	if (r < 0)
+		return r;
+	h->fwmark = from->fwmark;
+	h->state_fd = cleanup_take_fd(&from->fds[HANDOVER_STATE]);
+	adopt_peers(h, from);
 	held_set_speed(h, speed);
 	*out = cleanup_take(h);
 	return 0;
+}
+
+/* --- to the monitor after this one ---------------------------------------------------------------
+ */
+
+int held_hand_over(const struct held *h, struct handover *to)
+{
+	struct handover_tunnel *t = handover_add_tunnel(to, h->name);
+	int r = t ? 0 : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	t->ifindex = h->ifindex;
+	t->away = h->away;
+	t->fwmark = h->fwmark;
+	t->fds[HANDOVER_TUN] = h->tun_fd;
+	t->fds[HANDOVER_UDP4] = h->udp.v4;
+	t->fds[HANDOVER_UDP6] = h->udp.v6;
+	t->fds[HANDOVER_UAPI] = h->uapi.fd;
+	t->fds[HANDOVER_STATE] = h->state_fd;
+	for (size_t i = 0; r == 0 && h->conf && i < h->conf->n_peers; i++) {
+		struct handover_peer peer = {.down = h->peers[i].down, .pmtu = h->peers[i].pmtu};
+
+		memcpy(peer.public_key, h->conf->peers[i].public_key, KEY_LEN);
+		r = handover_add_peer(t, &peer);
+	}
+	return r;
 }
 
 /* --- a second set --------------------------------------------------------------------------------
@@ -177,10 +279,10 @@ void held_freep(struct held **h)
 	held_free(*h);
 }
 
-int held_remake_device(struct held *h, char *err, size_t errlen)
+int held_make_device(struct held *h, char *err, size_t errlen)
 {
 	uint32_t mtu = h->conf ? h->conf->mtu : VPND_CONF_MTU;
-	int fd, r = tundev_open(h->name, mtu, false, &fd, &h->ifindex, err, errlen);
+	int fd, r = tundev_open(h->name, mtu, &fd, &h->ifindex, err, errlen);
 
 	if (r < 0)
 		return r;

@@ -14,6 +14,7 @@
 
 #include "base/addr.h"
 #include "vpnd/conf.h"
+#include "vpnd/monitor/handover.h"
 #include "vpnd/monitor/keyfds.h"
 #include "vpnd/monitor/uapisock.h"
 #include "vpnd/monitor/udpsock.h"
@@ -47,9 +48,10 @@ struct held {
 };
 
 /*
- * All that a new tunnel needs: key files, device, sockets. `conf` is borrowed for the life of the
- * result, NULL for a tunnel without config. `all` (by slot) are the tunnels in whose hands the
- * wanted port may be; it is shared then. Returns 0 with *out for held_free, or a negative errno
+ * What a new tunnel needs before it has a device: key files, sockets, and a name that no interface
+ * has. `conf` is borrowed for the life of the result, NULL for a tunnel without config. `all` (by
+ * slot) are the tunnels in whose hands the wanted port may be; it is shared then. Returns 0 with
+ * *out for held_free, or a negative errno (-EADDRINUSE: the port, or -EBUSY: the name is taken)
  * with a line for the operator in err.
  */
 int held_new(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *conf,
@@ -64,12 +66,23 @@ int held_renew(const struct held *old, const struct vpnd_tunnel_conf *conf,
 	struct held *const all[static PRIVSEP_TUNNELS], struct held **out, char *err,
 	size_t errlen);
 
+/*
+ * A tunnel with its device, of what the monitor before this one had; what is taken out of `from`
+ * is -1 there. Returns as held_new.
+ */
+int held_adopt(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *conf,
+	const struct vpnd_speed_conf *speed, struct handover_tunnel *from, struct held **out,
+	char *err, size_t errlen);
+
+/* Add it to what the next monitor is told; the descriptors stay ours. Returns 0 or -ENOMEM. */
+int held_hand_over(const struct held *h, struct handover *to);
+
 /* Close all. The device goes with the last set that holds it; socket files stay. NULL is fine. */
 void held_free(struct held *h);
 void held_freep(struct held **h); /* for __attribute__((cleanup)) */
 
-/* Make the device again after it was deleted. Returns as held_new. */
-int held_remake_device(struct held *h, char *err, size_t errlen);
+/* Make the device, which there is not yet or not any more. Returns as held_new. */
+int held_make_device(struct held *h, char *err, size_t errlen);
 
 /* Other switches: device and sockets follow at once, and the log says what the kernel grants. */
 void held_set_speed(struct held *h, const struct vpnd_speed_conf *speed);

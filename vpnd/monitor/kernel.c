@@ -21,7 +21,7 @@ static bool remake(struct monitor *m, struct held *h)
 {
 	char err[256];
 
-	if (held_remake_device(h, err, sizeof(err)) < 0) {
+	if (held_make_device(h, err, sizeof(err)) < 0) {
 		log_debug("%s", err);
 		reconcile_later(m->reconcile);
 		return false;
@@ -90,7 +90,7 @@ static bool observed(void *arg, const struct nl_state *state)
 			follow(m, h, link);
 		else if (h && h->ifindex != 0 && !h->away)
 			lose(m, h);
-		if (h && h->ifindex == 0)
+		if (h && h->ifindex == 0 && h->tun_fd >= 0) /* not before it was made once */
 			remade |= remake(m, h);
 	}
 	return remade;

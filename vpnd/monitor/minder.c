@@ -16,6 +16,7 @@
 #include "vpnd/monitor/resolve.h"
 #include "vpnd/monitor/state.h"
 #include "vpnd/monitor/tell.h"
+#include "vpnd/monitor/watchdog.h"
 
 #define READY_TIMEOUT_US (15 * US_PER_S)
 #define END_TIMEOUT_US (1 * US_PER_S)
@@ -43,9 +44,15 @@ static int rebind(struct held *h, uint16_t port, uint32_t fwmark)
 	return 0;
 }
 
+/* While a reload replaces the sockets of a tunnel, what is done to the old ones would be lost. */
+static bool is_replaced(const struct monitor *m, const struct held *h)
+{
+	return reload_find(m, h->slot) != NULL;
+}
+
 static void on_bind(struct monitor *m, struct held *h, const struct privsep_bind *asked)
 {
-	int r = rebind(h, asked->port, asked->fwmark);
+	int r = is_replaced(m, h) ? -EBUSY : rebind(h, asked->port, asked->fwmark);
 	const struct privsep_bound answer = {
 		.type = PRIVSEP_BOUND, .slot = h->slot, .error = -r, .port = h->udp.port};
 
@@ -58,7 +65,7 @@ static void on_bind(struct monitor *m, struct held *h, const struct privsep_bind
 
 static void on_mark(struct monitor *m, struct held *h, const struct privsep_mark *asked)
 {
-	int r = udpsock_mark(&h->udp, asked->fwmark);
+	int r = is_replaced(m, h) ? -EBUSY : udpsock_mark(&h->udp, asked->fwmark);
 	const struct privsep_result answer = {.type = PRIVSEP_MARKED, .slot = h->slot, .error = -r};
 
 	if (r == 0)
@@ -155,6 +162,7 @@ static void on_tunnel_failed(struct monitor *m, struct held *h, const struct pri
 static void on_ready(struct monitor *m)
 {
 	m->engine_ready = true;
+	watchdog_begin(m->watchdog);
 	sd_event_source_set_enabled(m->engine_timer, SD_EVENT_OFF);
 	if (m->phase == STARTING)
 		monitor_ready(m);
@@ -182,6 +190,10 @@ static void on_message(void *arg, const union privsep_message *msg, int fd_)
 	}
 	if (m->phase == STOPPING)
 		return;
+	if (msg->type == PRIVSEP_PONG) {
+		watchdog_answered(m->watchdog);
+		return;
+	}
 	if (msg->type == PRIVSEP_READY) {
 		on_ready(m);
 		return;
@@ -258,6 +270,7 @@ static void drop_link(struct monitor *m)
 	engine_link_free(m->link);
 	m->link = NULL;
 	m->engine_ready = false;
+	watchdog_rest(m->watchdog);
 }
 
 static void on_broken(void *arg, const char *why)
@@ -286,6 +299,9 @@ static void on_ended(void *arg, const char *how)
 	case STARTING:
 		log_err("the engine %s before it was ready", how);
 		monitor_stop(m, EXIT_FAILURE);
+		return;
+	case HANDING_OVER:
+		upgrade_engine_ended(m);
 		return;
 	case RUNNING:
 		break;
@@ -354,6 +370,13 @@ int minder_start(struct monitor *m)
 	return 0;
 }
 
+void minder_stop(struct monitor *m)
+{
+	if (m->link)
+		tell_plain(m->link, PRIVSEP_STOP, -1);
+	arm(m, END_TIMEOUT_US);
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct monitor *m = arg;
@@ -374,8 +397,24 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
+static void ask_engine(void *arg)
+{
+	const struct monitor *m = arg;
+
+	tell_plain(m->link, PRIVSEP_PING, -1);
+}
+
+static void on_hang(void *arg)
+{
+	const struct monitor *m = arg;
+
+	log_err("killing the engine: it has not answered for %d s", WATCHDOG_MISSES);
+	child_kill(m->child);
+}
+
 int minder_prepare(struct monitor *m)
 {
+	static const struct watchdog_upcalls watched = {ask_engine, on_hang};
 	const struct child_config config = {.uid = m->uid,
 		.gid = m->gid,
 		.background = m->options->background,
@@ -383,6 +422,8 @@ int minder_prepare(struct monitor *m)
 		.arg = m};
 	int r = child_new(m->event, &config, &m->child);
 
+	if (r == 0)
+		r = watchdog_new(m->event, &watched, m, &m->watchdog);
 	if (r == 0)
 		r = resolve_new(m->event, m->uid, m->gid, on_resolved, m, &m->resolve);
 	if (r == 0)
@@ -396,5 +437,6 @@ void minder_end(struct monitor *m)
 	drop_link(m);
 	child_free(m->child);
 	resolve_free(m->resolve);
+	watchdog_free(m->watchdog);
 	sd_event_source_disable_unref(m->engine_timer);
 }

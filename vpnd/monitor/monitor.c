@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Start-up tries what can fail before it touches the kernel. The guards come before the first
- * device: from then on no packet to a configured prefix leaves in clear, whatever happens here.
+ * Start-up tries what can fail before it touches the kernel's routes: another instance shows by its
+ * lock, ports, sockets and interfaces. The guards come before the first device: from then on no
+ * packet to a configured prefix leaves in clear, whatever happens here.
  */
 #include "vpnd/monitor/monitor.h"
 
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -28,6 +30,7 @@
 #include "base/sandbox.h"
 #include "vpnd/monitor/child.h"
 #include "vpnd/monitor/engine_link.h"
+#include "vpnd/monitor/handover.h"
 #include "vpnd/monitor/hook.h"
 #include "vpnd/monitor/labels.h"
 #include "vpnd/monitor/reconcile.h"
@@ -87,6 +90,10 @@ static int take_lock(struct monitor *m)
 
 	if (!m->conf)
 		return 0;
+	if (m->handover) {
+		m->lock_fd = cleanup_take_fd(&m->handover->lock);
+		return 0;
+	}
 	if (mkdir(m->options->run_dir, 0755) < 0 && errno != EEXIST) {
 		log_err("cannot make %s: %s", m->options->run_dir, strerror(errno));
 		return -errno;
@@ -166,6 +173,14 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si,
 	return 0;
 }
 
+static int on_upgrade(sd_event_source *source, const struct signalfd_siginfo *si, void *arg)
+{
+	(void)source;
+	(void)si;
+	upgrade_start(arg);
+	return 0;
+}
+
 static int watch_signals(struct monitor *m)
 {
 	sigset_t set;
@@ -175,6 +190,7 @@ static int watch_signals(struct monitor *m)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR2);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGPIPE);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
@@ -184,6 +200,8 @@ static int watch_signals(struct monitor *m)
 		r = sd_event_add_signal(m->event, NULL, SIGINT, on_stop_signal, m);
 	if (r >= 0)
 		r = sd_event_add_signal(m->event, NULL, SIGHUP, on_hangup, m);
+	if (r >= 0)
+		r = sd_event_add_signal(m->event, NULL, SIGUSR2, on_upgrade, m);
 	return r;
 }
 
@@ -246,30 +264,52 @@ void monitor_order_tunnels(struct monitor *m)
 static int hold_one(
 	struct monitor *m, uint32_t slot, const char *name, const struct vpnd_tunnel_conf *conf)
 {
+	const struct vpnd_speed_conf *speed = m->conf ? &m->conf->speed : &VPND_CONF_SPEED;
 	const struct timespec pause = {.tv_nsec = LAST_ENGINE_NS / LAST_ENGINE_TRIES};
+	struct handover_tunnel *before = handover_find(m->handover, name);
 	char err[1024];
 	int r, tries = LAST_ENGINE_TRIES;
 
 	/* The engine of a monitor that was killed just now may not have died yet. */
-	while ((r = held_new(slot, name, conf, m->conf ? &m->conf->speed : &VPND_CONF_SPEED,
-			m->slots, &m->slots[slot], err, sizeof(err))) < 0) {
-		if (r != -EADDRINUSE || --tries == 0) {
-			log_err("%s", err);
-			return r;
-		}
-		nanosleep(&pause, NULL);
-	}
-	return 0;
+	do {
+		if (before)
+			r = held_adopt(
+				slot, name, conf, speed, before, &m->slots[slot], err, sizeof(err));
+		else
+			r = held_new(slot, name, conf, speed, m->slots, &m->slots[slot], err,
+				sizeof(err));
+	} while (r == -EADDRINUSE && --tries > 0 && nanosleep(&pause, NULL) == 0);
+	if (r < 0)
+		log_err("%s", err);
+	return r;
 }
 
+/* All but the devices: whoever runs here already has one of these, and we leave. */
 static int hold_all(struct monitor *m)
 {
 	int r = 0;
 
 	if (!m->conf)
-		return hold_one(m, 0, m->options->ifname, NULL);
-	for (uint32_t i = 0; r == 0 && i < m->conf->n_tunnels; i++)
+		r = hold_one(m, 0, m->options->ifname, NULL);
+	for (uint32_t i = 0; r == 0 && m->conf && i < m->conf->n_tunnels; i++)
 		r = hold_one(m, i, m->conf->tunnels[i].name, &m->conf->tunnels[i]);
+	return r;
+}
+
+static int make_devices(struct monitor *m)
+{
+	char err[256];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < PRIVSEP_TUNNELS; i++) {
+		struct held *h = m->slots[i];
+
+		if (!h || h->tun_fd >= 0)
+			continue;
+		r = held_make_device(h, err, sizeof(err));
+		if (r < 0)
+			log_err("%s", err);
+	}
 	monitor_order_tunnels(m);
 	return r;
 }
@@ -288,6 +328,10 @@ static int listen_control(struct monitor *m)
 
 	if (!m->conf)
 		return 0;
+	if (m->handover && m->handover->control >= 0) {
+		m->control_fd = cleanup_take_fd(&m->handover->control);
+		return 0;
+	}
 	r = control_listen(control_path(m, path), 0600, &m->control_fd);
 	if (r == 0 && !m->fallback_user &&
 		(chown(path, (uid_t)-1, m->gid) < 0 || chmod(path, 0660) < 0))
@@ -360,13 +404,15 @@ static int start(struct monitor *m)
 	int r = prepare(m);
 
 	if (r == 0)
-		r = kernel_prepare(m);
-	if (r == 0)
-		r = reconcile_now(m->reconcile); /* the guards: there is no tunnel yet */
-	if (r == 0)
 		r = hold_all(m);
 	if (r == 0)
 		r = listen_control(m);
+	if (r == 0)
+		r = kernel_prepare(m);
+	if (r == 0)
+		r = reconcile_now(m->reconcile); /* the guards: no device is known yet */
+	if (r == 0)
+		r = make_devices(m);
 	if (r == 0)
 		r = restrict_privilege();
 	if (r == 0)
@@ -433,6 +479,7 @@ static void end(struct monitor *m)
 	char path[PATH_SIZE];
 
 	reload_end(m);
+	upgrade_end(m);
 	minder_end(m);
 	kernel_end(m);
 	for (size_t i = 0; i < PRIVSEP_TUNNELS; i++) {
@@ -455,6 +502,35 @@ static void end(struct monitor *m)
 	cleanup_close(&m->lock_fd);
 }
 
+/* What the monitor before this one left, when there was one. */
+static int receive(struct monitor *m)
+{
+	int r;
+
+	if (m->options->handover_fd < 0)
+		return 0;
+	prctl(PR_SET_NAME, "vpnd"); /* it was executed by its descriptor */
+	r = handover_read(m->options->handover_fd, &m->handover);
+	close(m->options->handover_fd);
+	if (r == 0)
+		r = handover_keep(m->handover, false);
+	if (r < 0) {
+		log_err("what the vpnd before this one handed over is of no use: %s", strerror(-r));
+		return r;
+	}
+	m->started = (mono_t){m->handover->started_us};
+	m->engine_restarts = m->handover->engine_restarts;
+	return 0;
+}
+
+/* What is left belongs to nothing in the config that we have read. */
+static void end_handover(struct monitor *m)
+{
+	if (m->handover)
+		handover_close(m->handover);
+	handover_free(cleanup_take(m->handover));
+}
+
 int monitor_main(const struct monitor_options *options)
 {
 	struct monitor *m = calloc(1, sizeof(*m));
@@ -469,7 +545,10 @@ int monitor_main(const struct monitor_options *options)
 		.lock_fd = -1,
 		.control_fd = -1,
 		.told = LOG_LIMIT_INIT(TOLD_PER_MINUTE)};
-	r = start(m);
+	r = receive(m);
+	if (r == 0)
+		r = start(m);
+	end_handover(m);
 	if (r >= 0)
 		r = sd_event_loop(m->event);
 	end(m);

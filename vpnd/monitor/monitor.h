@@ -9,13 +9,17 @@
 
 #include <stdbool.h>
 
+#define UPGRADE_FLAG "--handover=" /* how the next program is told of handover_fd */
+
 struct monitor_options {
+	const char *program; /* the file that was executed, where the next one will be */
 	const char *config;  /* the file; NULL with ifname */
 	const char *ifname;  /* the one interface, configured over its UAPI alone; else NULL */
 	const char *run_dir; /* of control socket and lock */
 	bool verbose;
 	bool background; /* nobody has our stderr once we are ready */
 	int ready_fd;    /* for daemon_ready; -1: in the foreground */
+	int handover_fd; /* of the monitor before this one (handover.h); -1: there was none */
 };
 
 /* Serve until stopped. Returns the exit status. To be called after daemon_detach. */

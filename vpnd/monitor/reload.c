@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/daemon.h"
 #include "base/log.h"
 #include "vpnd/monitor/engine_link.h"
 #include "vpnd/monitor/reconcile.h"
@@ -73,6 +74,8 @@ static void refuse(struct monitor *m, int error, const char *reason)
 		"reload refused, nothing has changed: %s", reason);
 	answer(m, error, reason);
 	discard(m);
+	daemon_reloaded("Running, a new config was refused");
+	upgrade_reloaded(m, false);
 }
 
 /* --- all that can fail ---------------------------------------------------------------------------
@@ -114,15 +117,16 @@ static int free_slot(const struct monitor *m)
 static int prepare_new(struct monitor *m, const struct vpnd_tunnel_conf *conf)
 {
 	struct reload *rl = m->reload;
-	int slot = free_slot(m);
+	int r, slot = free_slot(m);
 
 	if (slot < 0) {
 		snprintf(rl->reason, sizeof(rl->reason),
 			"too many tunnels change at once; remove the old ones first");
 		return slot;
 	}
-	return held_new((uint32_t)slot, conf->name, conf, &rl->conf->speed, m->slots,
-		&rl->next[slot], rl->reason, sizeof(rl->reason));
+	r = held_new((uint32_t)slot, conf->name, conf, &rl->conf->speed, m->slots, &rl->next[slot],
+		rl->reason, sizeof(rl->reason));
+	return r < 0 ? r : held_make_device(rl->next[slot], rl->reason, sizeof(rl->reason));
 }
 
 /* Prepare for one tunnel of the new config. */
@@ -257,6 +261,8 @@ static void commit(struct monitor *m)
 	answer(m, 0, "");
 	vpnd_conf_free(old);
 	free(rl);
+	daemon_reloaded("Running");
+	upgrade_reloaded(m, true);
 }
 
 void reload_engine_ready(struct monitor *m)
@@ -300,9 +306,12 @@ void reload_start(struct monitor *m)
 		answer(m, -EBUSY, "a start or another reload is under way");
 		return;
 	}
+	daemon_reloading(clock_mono(), "Reloading");
 	m->reload = calloc(1, sizeof(*m->reload));
 	if (!m->reload) {
 		answer(m, -ENOMEM, "out of memory");
+		daemon_reloaded("Running");
+		upgrade_reloaded(m, false);
 		return;
 	}
 	r = load(m, m->reload);

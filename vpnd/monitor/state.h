@@ -7,6 +7,7 @@
  *   kernel.c    interfaces, addresses and routes
  *   reload.c    from one config to the next
  *   changes.c   what on_state_change is told
+ *   upgrade.c   from one program to the next
  */
 #ifndef VPND_MONITOR_STATE_H
 #define VPND_MONITOR_STATE_H
@@ -27,9 +28,10 @@ typedef struct sd_event sd_event;
 typedef struct sd_event_source sd_event_source;
 
 enum phase {
-	STARTING, /* until the first engine is ready; whatever goes wrong ends vpnd */
-	RUNNING,  /* whatever goes wrong is repaired */
-	STOPPING, /* routes are gone, the engine was told to stop */
+	STARTING,     /* until the first engine is ready; whatever goes wrong ends vpnd */
+	RUNNING,      /* whatever goes wrong is repaired */
+	HANDING_OVER, /* the engine was told to stop, another program takes over; as RUNNING else */
+	STOPPING,     /* routes are gone, the engine was told to stop */
 };
 
 struct monitor {
@@ -37,10 +39,11 @@ struct monitor {
 	sd_event *event;
 	enum phase phase;
 	int exit_status;
-	mono_t started;
+	mono_t started; /* the first monitor, if others were before this one */
 	int lock_fd;
-	int control_fd; /* listening; -1 without config */
-	uid_t uid;      /* whom engine and lookups run as */
+	int control_fd;            /* listening; -1 without config */
+	struct handover *handover; /* during start-up, from the monitor before; NULL: none */
+	uid_t uid;                 /* whom engine and lookups run as */
 	gid_t gid;
 	bool fallback_user; /* "nobody", for want of one of our own */
 
@@ -54,6 +57,7 @@ struct monitor {
 	bool engine_ready;        /* it has carried out all that it was told */
 	unsigned int engine_restarts;
 	struct log_limit told;         /* lines that the engine can provoke */
+	struct watchdog *watchdog;     /* of the engine that is ready */
 	sd_event_source *engine_timer; /* until the next start, or for one that is not ready */
 
 	struct labels *labels; /* of our initiations */
@@ -66,7 +70,8 @@ struct monitor {
 
 	struct hook *hook; /* on_state_change */
 	struct resolve *resolve;
-	struct reload *reload; /* under way; NULL: none */
+	struct reload *reload;   /* under way; NULL: none */
+	struct upgrade *upgrade; /* likewise */
 	sd_event_source *stop_timer, *file_watch;
 };
 
@@ -91,6 +96,9 @@ void monitor_order_tunnels(struct monitor *m);
 int minder_prepare(struct monitor *m); /* 0 or a negative errno */
 int minder_start(struct monitor *m);   /* 0 or a negative errno */
 void minder_end(struct monitor *m);    /* free all; the engine is killed if it runs */
+
+/* Tell the engine to stop, and see to it that it does. */
+void minder_stop(struct monitor *m);
 
 /* Look up the names of the peers of a tunnel. */
 void minder_resolve(struct monitor *m, const struct held *h);
@@ -138,5 +146,23 @@ void reload_end(struct monitor *m);
 
 /* The tunnel in a slot that the reload under way adds, else NULL. */
 struct held *reload_find(const struct monitor *m, uint32_t slot);
+
+/* --- upgrade.c ----------------------------------------------------------------------------------
+ */
+
+/*
+ * Make the program that is installed now this process: reload the config, see whether that program
+ * takes it and what we hand over, end the engine, execute. If any of it fails, nothing changes.
+ */
+void upgrade_start(struct monitor *m);
+
+/* The reload that comes first has ended. */
+void upgrade_reloaded(struct monitor *m, bool taken);
+
+/* The engine has ended in HANDING_OVER. */
+void upgrade_engine_ended(struct monitor *m);
+
+/* Drop one that is under way. */
+void upgrade_end(struct monitor *m);
 
 #endif

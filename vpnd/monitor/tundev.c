@@ -25,8 +25,8 @@
 
 enum {
 	FLAGS = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL,
-	PATIENT_TRIES = 20,
-	TRY_INTERVAL_MS = 50,
+	PATIENT_TRIES = 50,
+	TRY_INTERVAL_MS = 20,
 };
 
 static int explain(int error, const char *name, char *err, size_t errlen)
@@ -48,21 +48,12 @@ static int explain(int error, const char *name, char *err, size_t errlen)
 	return error;
 }
 
-static int attach(int fd, const char *name, int tries, struct ifreq *ifr)
+static int attach(int fd, const char *name)
 {
-	const struct timespec interval = {.tv_nsec = TRY_INTERVAL_MS * 1000000L};
+	struct ifreq ifr = {.ifr_flags = (short)FLAGS};
 
-	for (int try = 0; try < tries; try++) {
-		*ifr = (struct ifreq){.ifr_flags = (short)FLAGS};
-		memcpy(ifr->ifr_name, name, strlen(name));
-		if (ioctl(fd, TUNSETIFF, ifr) == 0)
-			return 0;
-		if (errno != EBUSY)
-			return -errno;
-		if (try + 1 < tries)
-			nanosleep(&interval, NULL);
-	}
-	return -EBUSY;
+	memcpy(ifr.ifr_name, name, strlen(name));
+	return ioctl(fd, TUNSETIFF, &ifr) < 0 ? -errno : 0;
 }
 
 /* What the kernel may have in mind for the header's length and byte order is not left to chance. */
@@ -83,11 +74,22 @@ static int set_mtu(const char *name, uint32_t mtu)
 	return fd < 0 || ioctl(fd, SIOCSIFMTU, &ifr) < 0 ? -errno : 0;
 }
 
-int tundev_open(const char *name, uint32_t mtu, bool patient, int *fd, uint32_t *ifindex, char *err,
-	size_t errlen)
+int tundev_free(const char *name, char *err, size_t errlen)
+{
+	const struct timespec interval = {.tv_nsec = TRY_INTERVAL_MS * 1000000L};
+
+	for (int try = 0; try < PATIENT_TRIES; try++) {
+		if (if_nametoindex(name) == 0)
+			return 0;
+		nanosleep(&interval, NULL);
+	}
+	return explain(-EBUSY, name, err, errlen);
+}
+
+int tundev_open(
+	const char *name, uint32_t mtu, int *fd, uint32_t *ifindex, char *err, size_t errlen)
 {
 	_cleanup_close_ int opened = -1;
-	struct ifreq ifr;
 	uint32_t index;
 	int r;
 
@@ -100,7 +102,7 @@ int tundev_open(const char *name, uint32_t mtu, bool patient, int *fd, uint32_t 
 		snprintf(err, errlen, "cannot open " TUN_PATH ": %s", strerror(-r));
 		return r;
 	}
-	r = attach(opened, name, patient ? PATIENT_TRIES : 1, &ifr);
+	r = attach(opened, name);
 	if (r == 0)
 		r = set_header(opened);
 	if (r == 0)
@@ -113,6 +115,17 @@ int tundev_open(const char *name, uint32_t mtu, bool patient, int *fd, uint32_t 
 	*ifindex = index;
 	*fd = cleanup_take_fd(&opened);
 	return 0;
+}
+
+int tundev_adopt(int fd)
+{
+	struct ifreq ifr = {0};
+
+	if (ioctl(fd, TUNGETIFF, &ifr) < 0)
+		return errno == EBADFD ? 0 : -errno; /* the device was deleted */
+	if ((ifr.ifr_flags & (FLAGS & ~IFF_TUN_EXCL)) != (FLAGS & ~IFF_TUN_EXCL))
+		return -EINVAL;
+	return set_header(fd);
 }
 
 uint32_t tundev_offload(int fd, bool wanted)

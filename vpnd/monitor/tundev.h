@@ -8,14 +8,25 @@
 #include <stdint.h>
 
 /*
- * Make a TUN device for IP packets behind a struct virtio_net_hdr, and only make: a device that
- * exists is never joined. One that a killed instance leaves behind goes within moments: if
- * `patient`, wait for that a second. `mtu` is in bytes. Returns 0 with *fd (O_CLOEXEC,
- * non-blocking) and *ifindex, or a negative errno (-EBUSY: exists, -EINVAL: the kernel does not
- * take the name) with a sentence in err.
+ * Whether an interface of this name can be made. One that a killed instance leaves behind goes
+ * within moments: a second is waited for that. Returns 0, or -EBUSY with a sentence in err.
  */
-int tundev_open(const char *name, uint32_t mtu, bool patient, int *fd, uint32_t *ifindex, char *err,
-	size_t errlen);
+int tundev_free(const char *name, char *err, size_t errlen);
+
+/*
+ * Make a TUN device for IP packets behind a struct virtio_net_hdr, and only make: a device that
+ * exists is never joined. `mtu` is in bytes. Returns 0 with *fd (O_CLOEXEC, non-blocking) and
+ * *ifindex, or a negative errno (-EBUSY: exists, -EINVAL: the kernel does not take the name) with a
+ * sentence in err.
+ */
+int tundev_open(
+	const char *name, uint32_t mtu, int *fd, uint32_t *ifindex, char *err, size_t errlen);
+
+/*
+ * Take over a descriptor that another program opened as tundev_open does, whether or not its device
+ * is still there. Returns 0; -EINVAL if it is of another kind; or a negative errno.
+ */
+int tundev_adopt(int fd);
 
 /*
  * Have the kernel hand over TCP and UDP in as large pieces as it can, or with `wanted` false packet

@@ -43,6 +43,17 @@ int uapisock_listen(const char *ifname, struct uapisock *out, char *err, size_t 
 	return r;
 }
 
+int uapisock_adopt(const char *ifname, int fd, struct uapisock *out)
+{
+	char path[PATH_SIZE];
+	struct stat st;
+
+	if (lstat(path_of(ifname, path), &st) < 0)
+		return -errno;
+	*out = (struct uapisock){fd, st.st_dev, st.st_ino};
+	return 0;
+}
+
 bool uapisock_in_place(const char *ifname, const struct uapisock *s)
 {
 	char path[PATH_SIZE];

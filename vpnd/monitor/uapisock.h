@@ -26,6 +26,12 @@ struct uapisock {
  */
 int uapisock_listen(const char *ifname, struct uapisock *out, char *err, size_t errlen);
 
+/*
+ * Take over a socket that another program listened at as above. Returns 0, and it is owned by *out;
+ * or a negative errno (-ENOENT: its file is gone).
+ */
+int uapisock_adopt(const char *ifname, int fd, struct uapisock *out);
+
 /* True if the file of `ifname` still is this socket. */
 bool uapisock_in_place(const char *ifname, const struct uapisock *s);
 

@@ -44,9 +44,7 @@ static int set_options(int fd, int af)
 			r = set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
 		return r < 0 ? r : set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
 	}
-	r = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-	if (r == 0)
-		r = set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+	r = set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 	if (r == 0)
 		r = set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
 	if (r == 0)
@@ -84,6 +82,8 @@ static int open_one(int af, uint16_t *port, int *out)
 		len = sizeof(address.in6);
 	}
 	r = set_options(fd, af);
+	if (r == 0 && af == AF_INET6)
+		r = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (r < 0)
 		return r;
 	if (bind(fd, &address.sa, len) < 0)
@@ -161,6 +161,29 @@ void udpsock_coalesce(struct udpsock *s, bool on)
 	bool v4 = coalesce_one(s->v4, on), v6 = coalesce_one(s->v6, on);
 
 	s->coalesces = on && v4 && v6;
+}
+
+static int adopt_one(int af, int fd, uint16_t *port)
+{
+	int r = fd < 0 ? 0 : set_options(fd, af);
+
+	return fd < 0 || r < 0 ? r : bound_port(fd, port);
+}
+
+int udpsock_adopt(int v4, int v6, struct udpsock *out)
+{
+	struct udpsock s = {.v4 = v4, .v6 = v6};
+	int r = adopt_one(AF_INET, v4, &s.port);
+
+	if (r == 0)
+		r = adopt_one(AF_INET6, v6, &s.port);
+	if (r == 0 && s.port == 0)
+		r = -EINVAL;
+	if (r < 0)
+		return r;
+	s.segments = can_segment(v4) && can_segment(v6);
+	*out = s;
+	return 0;
 }
 
 static int dup_one(int fd, int *out)

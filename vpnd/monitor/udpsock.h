@@ -22,6 +22,12 @@ struct udpsock {
  */
 int udpsock_open(uint16_t port, uint32_t fwmark, struct udpsock *out);
 
+/*
+ * Take over sockets that another program opened as udpsock_open does (-1: none of that family);
+ * their mark stays. Returns 0, and they are owned by *out; or a negative errno.
+ */
+int udpsock_adopt(int v4, int v6, struct udpsock *out);
+
 /* Set the mark; 0 takes it away. Returns 0 or a negative errno. */
 int udpsock_mark(const struct udpsock *s, uint32_t fwmark);
 

@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Restart, upgrade, crash and boot: what they cost, and what they leave behind.
+
+    app - gw(vpnd) - net - city(wireguard-go) - host
+"""
+import os
+import re
+import shutil
+import signal
+import time
+
+import pytest
+
+from lab import process
+from lab.city import TO_CITY
+from lab.pings import Flow
+from lab.gate import Gate
+from lab.gatehouse import VPND, Vpnd, vpnd_config
+from lab.manager import Manager
+from lab.site import CITY, GW, HOST, PORT, TUNNEL_CITY, uri
+from lab.waiting import wait_until
+from lab.wireguard import Device, Keys, wg_interface, wg_peer
+
+SLACK = 5  # a busy machine gets that many times what is promised
+RESTART_S = 1.0
+WATCHDOG_S = 7.0  # five questions, one a second, and a new engine
+
+
+def kernel_state(site):
+    """All that is ours in the kernel, without the numbers of interfaces."""
+    lines = []
+    for family in ("-4", "-6"):
+        for what in (("route", "show", "table", "all", "proto", 71), ("rule", "show"),
+                     ("nexthop", "show", "proto", 71), ("addr", "show", "scope", "global")):
+            lines += site.gw.output("ip", family, *what).splitlines()
+    return sorted(re.sub(r"^\d+: ", "", line) for line in lines)
+
+
+def ifindex(gate):
+    return gate.site.gw.ip_json("link", "show", "dev", gate.ifname)[0]["ifindex"]
+
+
+# --- restart ---------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_restart_costs_at_most_a_second(site, measured, how):
+    gate = Gate(site)
+    assert gate.works()
+    flow, before = Flow(site.app, HOST[4]), kernel_state(site)
+
+    def restart():
+        getattr(gate.vpnd, how)()
+        gate.vpnd.start()
+    lost, silence = flow.during(restart)
+    measured(f"restart ({how}) under a ping each 10 ms: {lost} lost, {silence * 1000:.0f} ms")
+    assert silence < RESTART_S * SLACK
+    wait_until(lambda: kernel_state(site) == before, "nothing is doubled, and nothing missing")
+
+
+def test_engine_ends_with_its_monitor(site):
+    gate = Gate(site)
+    engine = gate.vpnd.engine
+    os.kill(engine, signal.SIGSTOP)  # whatever it is about
+    gate.vpnd.kill()
+    wait_until(lambda: not process.alive(engine), "it is dead", 1 * SLACK)
+
+
+# --- upgrade ---------------------------------------------------------------------------------------
+
+class Installed:
+    """A copy of vpnd that is replaced as a package manager does it."""
+
+    def __init__(self, site):
+        self.path = site.dir / "installed" / "vpnd"
+        self.path.parent.mkdir()
+        self.replace(VPND)
+
+    def replace(self, source, mode=0o755):
+        """By a copy of a file, or by bytes."""
+        fresh = self.path.with_suffix(".dpkg-new")
+        if isinstance(source, bytes):
+            fresh.write_bytes(source)
+        else:
+            shutil.copyfile(source, fresh)
+        fresh.chmod(mode)
+        fresh.rename(self.path)
+
+
+@pytest.fixture(name="installed")
+def install(site):
+    return Installed(site)
+
+
+@pytest.fixture(name="upgradable")
+def start_installed(site, installed):
+    """A gate that runs what is installed, and works."""
+    gate = Gate(site, begin=False)
+    gate.vpnd.program = installed.path
+    gate.vpnd.start()
+    assert gate.works()
+    return gate
+
+
+def upgrade(vpnd, timeout=10):
+    """Ask for it and wait until the new program is ready, or says that it is not to be."""
+    said = vpnd.log().count("ready, config") + vpnd.log().count("not upgrading")
+    os.kill(vpnd.pid, signal.SIGUSR2)
+    wait_until(lambda: vpnd.log().count("ready, config") + vpnd.log().count("not upgrading") > said,
+               "the upgrade is over", timeout)
+
+
+def test_upgrade_costs_no_packet(site, installed, upgradable, measured):
+    gate, flow, lost, silence = upgradable, Flow(site.app, HOST[4]), 0, 0
+    before = kernel_state(site), ifindex(gate), len(os.listdir(f"/proc/{gate.vpnd.pid}/fd"))
+    engine = gate.vpnd.engine
+    for _ in range(3):
+        installed.replace(VPND)
+        run = flow.during(lambda: upgrade(gate.vpnd))
+        lost, silence = lost + run[0], max(silence, run[1])
+        assert os.readlink(f"/proc/{gate.vpnd.pid}/exe") == str(installed.path)
+    measured(f"3 upgrades under a ping each 10 ms: {lost} lost, {silence * 1000:.0f} ms")
+    assert silence < RESTART_S * SLACK
+    assert (kernel_state(site), ifindex(gate),
+            len(os.listdir(f"/proc/{gate.vpnd.pid}/fd"))) == before
+    assert gate.vpnd.engine not in (None, engine)
+    assert process.status(gate.vpnd.pid)["Name"] == "vpnd"
+    assert gate.ctl.status()[1]["tunnels"][0]["state"] == "up"
+
+
+# What the package manager may find in place of the program, and what is said of it.
+WRONG = {
+    "text": (lambda: b"this is no program\n", 0o755),
+    "not executable": (VPND.read_bytes, 0o644),
+    "fails": (lambda: open("/bin/false", "rb").read(), 0o755),
+    "understands no handover": (lambda: VPND.read_bytes().replace(b"vpnd-handover\0",
+                                                                  b"vpnd-handoveR\0"), 0o755),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_upgrade_to_what_cannot_go_on_changes_nothing(site, installed, upgradable, what):
+    gate, engine = upgradable, upgradable.vpnd.engine
+    content, mode = WRONG[what]
+    flow = Flow(site.app, HOST[4])
+    installed.replace(content(), mode)
+    lost, _ = flow.during(lambda: upgrade(gate.vpnd))
+    assert lost == 0 and gate.vpnd.engine == engine
+    assert "not upgrading" in gate.vpnd.log()
+    installed.replace(VPND)
+    upgrade(gate.vpnd)
+    assert gate.vpnd.engine != engine and gate.works()
+
+
+def test_upgrade_is_refused_while_the_config_is_wrong(installed, upgradable):
+    gate, engine = upgradable, upgradable.vpnd.engine
+    right = gate.vpnd.config.read_text()
+    gate.vpnd.write("tunnels = nonsense")
+    installed.replace(VPND)
+    upgrade(gate.vpnd)
+    assert gate.vpnd.engine == engine and gate.works()
+    gate.vpnd.write(right)
+    upgrade(gate.vpnd)
+    assert gate.vpnd.engine != engine and gate.works()
+
+
+def test_upgrade_puts_a_changed_config_in_force(site, installed, upgradable):
+    gate = upgradable
+    gate.vpnd.write(vpnd_config({**gate.tunnel, "mtu": 1400}))
+    installed.replace(VPND)
+    upgrade(gate.vpnd)
+    assert site.gw.ip_json("link", "show", gate.ifname)[0]["mtu"] == 1400 and gate.works()
+
+
+def test_upgrade_keeps_what_was_set_by_wg(site, installed):
+    """An interface without config has nothing but what its clients told it."""
+    ours, theirs = Keys(), Keys()
+    gw, city = (Device(ns, site.ifname("end")) for ns in (site.gw, site.city))
+    monitor = site.gw.start(installed.path, "-f", gw.ifname, log="vpnd")
+    site.city.start(VPND, "-f", city.ifname, log="vpnd")
+    for end in (gw, city):
+        wait_until(end.socket.exists, f"{end.ifname} is ready")
+    gw.configure(wg_interface(ours, PORT) + wg_peer(theirs.public, TO_CITY, uri(CITY[4], PORT)))
+    gw.wg("set", "fwmark", "0x17")
+    city.configure(wg_interface(theirs, PORT) + wg_peer(ours.public, ["0.0.0.0/0"]))
+    gw.up(["169.254.10.2/30"])
+    city.up(["169.254.10.1/30"])
+    flow = Flow(site.gw, TUNNEL_CITY[4])
+    engine = process.children(monitor.pid)
+    installed.replace(VPND)
+
+    def change():
+        os.kill(monitor.pid, signal.SIGUSR2)
+        wait_until(lambda: len(process.children(monitor.pid)) == 1 and
+                   process.children(monitor.pid) != engine, "a new engine")
+    _, silence = flow.during(change)
+    assert silence < RESTART_S * SLACK
+    assert sorted(gw.show("allowed-ips")[theirs.public].split()) == sorted(TO_CITY)
+    assert (gw.show("fwmark"), gw.show("private-key")) == ("0x17", ours.private)
+
+
+# --- watchdog --------------------------------------------------------------------------------------
+
+def test_engine_that_hangs_is_replaced_and_the_manager_hears_of_it(site, measured):
+    gate = Gate(site, begin=False)
+    manager = Manager(gate.vpnd)
+    manager.wait_for("READY")
+    assert gate.works()
+    manager.wait_for("WATCHDOG")
+    flow, old = Flow(site.app, HOST[4], 0.1), gate.vpnd.engine
+    os.kill(old, signal.SIGSTOP)
+    time.sleep(0.1)
+    heard, stopped = len(manager.listen()), time.monotonic()
+    quiet = heard
+
+    def killed():
+        nonlocal quiet
+        count = len(manager.listen())
+        alive = process.alive(old)
+        quiet = count if alive else quiet
+        return not alive
+    wait_until(killed, "it is killed", WATCHDOG_S * SLACK)
+    assert not any("WATCHDOG" in told for told in manager.listen()[heard:quiet])
+    manager.wait_for("WATCHDOG", after=heard)
+    _, silence = flow.during(lambda: None, timeout=WATCHDOG_S * SLACK)
+    took = time.monotonic() - stopped
+    measured(f"engine stopped by a signal: traffic back after {took - 0.5:.1f} s ({silence:.1f})")
+    assert took < WATCHDOG_S * SLACK
+    assert "it has not answered" in gate.vpnd.log()
+
+
+# --- reload ----------------------------------------------------------------------------------------
+
+SILENT = {"endpoint": uri(CITY[4], 9), "allowed_ips": ["10.99.0.0/24"]}  # a peer that is not there
+
+
+def session(gate):
+    """Of the peer that is there: when its handshake was, and bytes."""
+    return gate.handshake(), gate.device.transfer(gate.city_keys.public)
+
+
+@pytest.mark.parametrize("change", [
+    "peer", "peer of the same tunnel", "tunnel added and removed", "route", "port", "mtu", "key"])
+def test_reload_touches_only_what_changed(site, change):
+    """What is changed beside the working peer costs it no session and no packet."""
+    gate = Gate(site)
+    assert gate.works()
+    other_keys = [Keys(), Keys()]
+    other = {**gate.tunnel, "name": site.ifname("gw"), "listen_port": 51999, "addresses": [],
+             "peers": [{**SILENT, "public_key": other_keys[0].public}]}
+    mine = gate.tunnel
+    if change != "tunnel added and removed":
+        gate.vpnd.write(vpnd_config(mine, other))
+        gate.vpnd.reload()
+    steps = {
+        "peer": [(mine, {**other, "peers": [{**SILENT, "public_key": other_keys[1].public}]})],
+        "peer of the same tunnel": [
+            ({**mine, "peers": mine["peers"] + [{**SILENT, "public_key": other_keys[1].public}]},
+             other), (mine, other)],
+        "tunnel added and removed": [(mine, other), (mine,), (mine, other)],
+        "route": [(mine, other)],
+        "port": [(mine, {**other, "listen_port": 51998})],
+        "mtu": [(mine, {**other, "mtu": 1300, "fwmark": 7})],
+        "key": [(mine, {**other, "private_key_file": str(site.file(
+            "keys/other.key", other_keys[1].private + "\n", 0o600))})],
+    }[change]
+    flow, old, index = Flow(site.app, HOST[4]), session(gate), ifindex(gate)
+    for tunnels in steps:
+        prefixes = ["10.241.0.0/16", "fd41:241::/64"]
+        if change == "route":
+            prefixes = ["10.241.0.0/16", "10.98.0.0/16"]
+        gate.vpnd.write(vpnd_config(*tunnels, prefixes=prefixes))
+        lost, _ = flow.during(gate.vpnd.reload, settle=0.2)
+        assert lost == 0
+    new = session(gate)
+    assert new[0] == old[0] and all(b > a for a, b in zip(old[1], new[1]))
+    assert ifindex(gate) == index
+
+
+def test_reload_of_its_own_tunnel_keeps_the_session(site):
+    gate = Gate(site)
+    assert gate.works()
+    flow, old = Flow(site.app, HOST[4]), session(gate)
+    for more in ({"mtu": 1400}, {"fwmark": 9}, {"addresses": ["169.254.10.2/30"]}, {}):
+        gate.vpnd.write(vpnd_config({**gate.tunnel, **more}))
+        lost, _ = flow.during(gate.vpnd.reload, settle=0.2)
+        assert lost == 0, more
+    assert session(gate)[0] == old[0]
+
+
+def test_client_of_the_uapi_stays_connected_over_a_reload(site):
+    gate = Gate(site)
+    with site.gw.socket(1) as client:
+        client.connect(str(gate.device.socket))
+        gate.vpnd.write(vpnd_config({**gate.tunnel, "mtu": 1400}))
+        gate.vpnd.reload()
+        client.sendall(b"get=1\n\n")
+        assert b"listen_port=51820" in client.recv(4096)
+
+
+def test_manager_is_told_when_a_reload_begins_and_ends(site):
+    gate = Gate(site, begin=False)
+    manager = Manager(gate.vpnd)
+    manager.wait_for("READY")
+    for config, status in (("tunnels = nonsense", "Running, a new config was refused"),
+                           (vpnd_config(gate.tunnel), "Running")):
+        gate.vpnd.write(config)
+        heard, now = len(manager.listen()), time.monotonic()
+        os.kill(gate.vpnd.pid, signal.SIGHUP)
+        began = manager.wait_for("RELOADING", after=heard)
+        assert now - 1 < int(began["MONOTONIC_USEC"]) / 1e6 <= time.monotonic()
+        assert manager.wait_for("READY", after=heard)["STATUS"] == status
+
+
+# --- a second instance -----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("same", ["run dir", "interface", "port", "bare interface"])
+def test_second_instance_leaves_at_once_and_harms_nothing(site, same):
+    gate = Gate(site)
+    assert gate.works()
+    flow, before = Flow(site.app, HOST[4]), kernel_state(site)
+    other = {**gate.tunnel, "listen_port": 51999, "addresses": ["10.77.0.1/24"]}
+    if same == "port":
+        other = {**other, "name": site.ifname("gw"), "listen_port": PORT}
+    second = Vpnd(site.gw, vpnd_config(gate.tunnel))
+    if same != "run dir":
+        second.run_dir = site.dir / "run.second"
+        second.config = site.file("second.conf", "")
+        second.write = site.file
+        content = vpnd_config(other, prefixes=["10.78.0.0/16"])
+        second.config = Vpnd(site.host, content).config
+    began = time.monotonic()
+
+    def refused():
+        if same == "bare interface":
+            second.process = site.gw.start(VPND, "-f", gate.ifname, log="second")
+        else:
+            second.process = site.gw.start(VPND, "-f", "-c", second.config, "--run-dir",
+                                           second.run_dir, log="second")
+        assert second.process.wait(10) == 1
+    lost, _ = flow.during(refused)
+    assert time.monotonic() - began < 2 * SLACK
+    expected = {"run dir": "another vpnd runs", "port": "cannot bind UDP port"}
+    assert expected.get(same, "exists already") in second.log()
+    assert lost == 0 and kernel_state(site) == before
+    assert gate.device.wg("show").returncode == 0 and gate.ctl.run("tunnels").returncode in (0, 1)
+
+
+# --- boot ------------------------------------------------------------------------------------------
+
+def test_ready_is_told_when_interfaces_routes_and_guards_stand(site):
+    gate = Gate(site, begin=False)
+    manager = Manager(gate.vpnd)
+    manager.wait_for("READY")
+    os.kill(gate.vpnd.pid, signal.SIGSTOP)  # what is not there yet does not come any more
+    state = "\n".join(kernel_state(site))
+    os.kill(gate.vpnd.pid, signal.SIGCONT)
+    link, = site.gw.ip_json("link", "show", gate.ifname)
+    assert "UP" in link["flags"] and gate.device.socket.exists()
+    for prefix in ("10.241.0.0/16", "fd41:241::/64"):
+        assert re.search(rf"^{prefix} nhid", state, re.MULTILINE)
+        assert re.search(rf"^unreachable {prefix}", state, re.MULTILINE)
+        assert f"to {prefix} unreachable" in state
+
+
+def test_boot_before_there_is_a_network_or_a_peer_or_names(site):
+    gate = Gate(site, begin=False)
+    gate.city.kill()
+    site.gw.ip("link set uplink down", f"addr del {GW[4]}/24 dev uplink")
+    named = {**gate.tunnel, "name": site.ifname("gw"), "listen_port": 51999, "addresses": [],
+             "peers": [{"public_key": Keys().public, "endpoint": "gate.invalid:51820",
+                        "allowed_ips": ["10.99.0.0/24"]}]}
+    gate.vpnd.write(vpnd_config(gate.tunnel, named))
+    gate.vpnd.start()
+    assert not gate.works(1)
+    site.gw.ip("link set uplink up", f"addr add {GW[4]}/24 dev uplink",
+               "route add default via 203.0.113.1")
+    gate.city.start()
+    wait_until(lambda: gate.works(1), "the tunnel works", 15 * SLACK)

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "vpnd/monitor/handover.h"
+
+#define KEY "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="
+#define HEAD "vpnd-handover 1 77 3 5 -1\n"
+#define TUNNEL "tunnel city-a 9 0 23 6 7 -1 8 -1\n"
+#define PEER "peer " KEY " 1 1400\n"
+
+static int read_text(const char *text, struct handover **out)
+{
+	int fd = memfd_create("text", MFD_CLOEXEC), r;
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	r = handover_read(fd, out);
+	close(fd);
+	return r;
+}
+
+static void what_is_written_is_read(void **state)
+{
+	struct handover *h, *again;
+	char text[256] = "";
+	int fd;
+
+	(void)state;
+	assert_int_equal(read_text(HEAD TUNNEL PEER PEER PEER "end\n", &h), 0);
+	assert_int_equal(h->started_us, 77);
+	assert_int_equal(h->engine_restarts, 3);
+	assert_int_equal(h->lock, 5);
+	assert_int_equal(h->control, -1);
+	assert_int_equal(h->tunnels[0].fds[HANDOVER_UAPI], 8);
+	assert_int_equal(h->tunnels[0].fds[HANDOVER_STATE], -1);
+	assert_int_equal(h->tunnels[0].fwmark, 23);
+	assert_int_equal(h->tunnels[0].n_peers, 3);
+	assert_true(h->tunnels[0].peers[2].down);
+	assert_int_equal(handover_write(h, &fd), 0);
+	assert_true(pread(fd, text, sizeof(text) - 1, 0) > 0);
+	assert_string_equal(text, HEAD TUNNEL PEER PEER PEER "end\n");
+	assert_int_equal(write(fd, "", 1), -1); /* it is sealed */
+	assert_int_equal(handover_read(fd, &again), 0);
+	handover_free(again);
+	assert_int_equal(handover_read(fd, &again), 0); /* wherever the first one left off */
+	assert_ptr_equal(handover_find(again, "city-a"), &again->tunnels[0]);
+	assert_null(handover_find(again, "city"));
+	assert_null(handover_find(NULL, "city-a"));
+	handover_free(h);
+	handover_free(again);
+	close(fd);
+}
+
+static void what_is_not_understood_is_refused_whole(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"end\n",
+		"vpnd-handover 2 77 3 5 -1\nend\n",
+		"vpnd-handover 1 77 3 5\nend\n",
+		"vpnd-handover 1 77 3 5 -1 6\nend\n",
+		HEAD,
+		HEAD "end",
+		HEAD "end\nend\n",
+		HEAD "more 1\nend\n",
+		HEAD PEER "end\n",
+		HEAD TUNNEL TUNNEL "end\n",
+		HEAD "tunnel city-a 9 0 23 6 7 -1 8\nend\n",
+		HEAD "tunnel city-a 9 2 23 6 7 -1 8 -1\nend\n",
+		HEAD "tunnel city-a 9 0 23 6 7 -2 8 -1\nend\n",
+		HEAD "tunnel city-a 9 0 23 2 7 -1 8 -1\nend\n", /* stderr */
+		HEAD "tunnel city-a 4294967296 0 23 6 7 -1 8 -1\nend\n",
+		HEAD "tunnel a-name-too-long-x 9 0 23 6 7 -1 8 -1\nend\n",
+		HEAD TUNNEL "peer AAAA 1 1400\nend\n",
+		HEAD TUNNEL "peer " KEY " 1 1400 \nend\n",
+	};
+	struct handover *h = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (read_text(texts[i], &h) != -EPROTO)
+			fail_msg("accepted: %s", texts[i]);
+	assert_null(h);
+}
+
+static void descriptors_are_kept_and_closed(void **state)
+{
+	struct handover *h = handover_new();
+	struct handover_tunnel *t = handover_add_tunnel(h, "city-a");
+	int fd = memfd_create("x", MFD_CLOEXEC);
+
+	(void)state;
+	t->fds[HANDOVER_TUN] = fd;
+	assert_int_equal(handover_keep(h, true), 0);
+	assert_int_equal(fcntl(fd, F_GETFD), 0);
+	assert_int_equal(handover_keep(h, false), 0);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	handover_close(h);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	t->fds[HANDOVER_TUN] = fd;
+	assert_int_equal(handover_keep(h, true), -EBADF);
+	handover_free(h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_written_is_read),
+		cmocka_unit_test(what_is_not_understood_is_refused_whole),
+		cmocka_unit_test(descriptors_are_kept_and_closed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

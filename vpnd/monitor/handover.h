@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a monitor hands to its successor, which is the same process with another program: open
+ * descriptors by their numbers, and what else cannot be learnt anew. It is a text in a sealed
+ * memfd, with a version in its first line. Whatever a reader does not understand makes it refuse
+ * the whole, so that the monitor that runs can find out beforehand and go on.
+ *
+ *   vpnd-handover VERSION STARTED_US ENGINE_RESTARTS LOCK CONTROL
+ *   tunnel NAME IFINDEX AWAY FWMARK TUN UDP4 UDP6 UAPI STATE
+ *   peer PUBLIC_KEY DOWN PMTU                                    (of the tunnel above)
+ *   end
+ */
+#ifndef VPND_MONITOR_HANDOVER_H
+#define VPND_MONITOR_HANDOVER_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/key.h"
+
+#define HANDOVER_VERSION 1 /* raised whenever a line changes its meaning or its form */
+
+struct handover_peer {
+	uint8_t public_key[KEY_LEN];
+	bool down;
+	uint32_t pmtu; /* bytes; 0: not measured */
+};
+
+/* The descriptors of a tunnel, in the order in which they are written; -1: none. */
+enum handover_fd {
+	HANDOVER_TUN,
+	HANDOVER_UDP4,
+	HANDOVER_UDP6,
+	HANDOVER_UAPI,
+	HANDOVER_STATE,
+	HANDOVER_FDS,
+};
+
+struct handover_tunnel {
+	char name[IFNAMSIZ];
+	uint32_t ifindex; /* 0: the device is gone */
+	bool away;        /* in another network namespace */
+	uint32_t fwmark;
+	int fds[HANDOVER_FDS];
+	struct handover_peer *peers;
+	size_t n_peers;
+};
+
+struct handover {
+	uint64_t started_us; /* mono time at which the first of all monitors started */
+	unsigned int engine_restarts;
+	int lock, control; /* -1: none */
+	struct handover_tunnel *tunnels;
+	size_t n_tunnels;
+};
+
+/* An empty one, or NULL when out of memory. */
+struct handover *handover_new(void);
+
+/* Free it; descriptors are left alone. NULL is fine. */
+void handover_free(struct handover *h);
+void handover_freep(struct handover **h); /* for __attribute__((cleanup)) */
+
+/* Add a tunnel with this name (shorter than IFNAMSIZ), without descriptors; NULL: no memory. */
+struct handover_tunnel *handover_add_tunnel(struct handover *h, const char *name);
+
+/* Add a peer to a tunnel. Returns 0 or -ENOMEM. */
+int handover_add_peer(struct handover_tunnel *t, const struct handover_peer *peer);
+
+/* The tunnel of this name, or NULL. `h` may be NULL. */
+struct handover_tunnel *handover_find(const struct handover *h, const char *name);
+
+/* Write it to a sealed memfd. Returns 0 with *fd (O_CLOEXEC), or a negative errno. */
+int handover_write(const struct handover *h, int *fd);
+
+/*
+ * Read it from the start of `fd`, which stays the caller's. Returns 0 with *out, -EPROTO for
+ * anything but a whole one of HANDOVER_VERSION, or a negative errno. Whether the descriptors are
+ * open is not looked at.
+ */
+int handover_read(int fd, struct handover **out);
+
+/*
+ * Have all descriptors in it survive an exec (`keep`) or not. Returns 0, or -EBADF if one is not
+ * open; the others are set nevertheless.
+ */
+int handover_keep(const struct handover *h, bool keep);
+
+/* Close all descriptors that are still in it, which are those that nobody took. */
+void handover_close(struct handover *h);
+
+#endif
