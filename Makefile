@@ -24,7 +24,7 @@ CC       := gcc
 endif
 PYTHON   := /usr/bin/python3
 
-PKGS     := libsodium libb2 libnl-3.0 libnftables libconfig jansson libsystemd libcap-ng libseccomp libmnl libnetfilter_conntrack
+PKGS     := libsodium libb2 libnl-3.0 libnftables libconfig jansson libsystemd libcap-ng libseccomp libmnl
 WARN     := -Wall -Wextra -Werror -Wshadow -Wcast-qual -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	    -Wpointer-arith -Wwrite-strings -Wformat=2 -Wno-format-nonliteral
 HARDEN   := -fstack-protector-strong -fPIE -fstack-clash-protection
@@ -51,7 +51,7 @@ srcs     = $(filter-out $(MAINS) $(AEAD_OTHER),$(wildcard $(1)/*.c))
 objs     = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 BASE_LIBS    := -lsodium -lconfig -ljansson -lsystemd -lcap-ng -lseccomp
-NETLINK_LIBS := -lnl-3 -lnftables -lmnl -lnetfilter_conntrack
+NETLINK_LIBS := -lnl-3 -lnftables -lmnl
 
 # Who computes the AEAD of transport messages: the file vpnd/proto/aead_$(AEAD).c (see aead.h).
 AEAD     ?= $(if $(filter x86_64-%,$(shell $(CC) -dumpmachine)),ipsec_mb,openssl)

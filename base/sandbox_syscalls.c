@@ -19,7 +19,7 @@ static int allow(scmp_filter_ctx filter, const char *name)
 	 */
 	if (strcmp(name, "socket") == 0)
 		return seccomp_rule_add(
-			filter, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+			filter, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, nr, 0);
 }
 
