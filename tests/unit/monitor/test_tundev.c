@@ -26,7 +26,7 @@ static int open_device(const char *name)
 {
 	int fd;
 
-	assert_int_equal(tundev_open(name, 1420, false, &fd, &ifindex, err, sizeof(err)), 0);
+	assert_int_equal(tundev_open(name, 1420, &fd, &ifindex, err, sizeof(err)), 0);
 	return fd;
 }
 
@@ -66,7 +66,7 @@ static void device_of_another_program_is_never_joined(void **state)
 
 	(void)state;
 	assert_int_equal(ioctl(their_fd, TUNSETIFF, &theirs), 0);
-	assert_int_equal(tundev_open("t0", 1420, false, &fd, &ifindex, err, sizeof(err)), -EBUSY);
+	assert_int_equal(tundev_open("t0", 1420, &fd, &ifindex, err, sizeof(err)), -EBUSY);
 	assert_non_null(strstr(err, "not ours"));
 	close(their_fd);
 }
