@@ -18,7 +18,7 @@ import time
 from typing import NamedTuple
 
 from scapy.config import conf
-from scapy.layers.inet import IP, UDP
+from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import Ether
 
 from lab.gatehouse import Natd
@@ -82,7 +82,7 @@ class Gateway(Lab):
         super().__init__()
         self._cpus = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {max(self._cpus)})
-        self._last_port, self._flushes = 20000, 0
+        self._last_port, self._flushes, self._public = 20000, 0, set()
         self.gw = self.namespace("gw")
         self.inside = self._end("in", "lan", WIDE)
         self.outside = self._end("out", "uplink", NARROW)
@@ -121,8 +121,10 @@ class Gateway(Lab):
         os.sched_setaffinity(0, self._cpus)
 
     def new_port(self):
-        """A port that no test of this gateway used before."""
+        """A port that no test of this gateway used before, and no flow got in place of its own."""
         self._last_port += 1
+        while self._last_port in self._public:
+            self._last_port += 1
         return self._last_port
 
     def flush(self):
@@ -133,6 +135,8 @@ class Gateway(Lab):
         outside, marked = self.outside.until(marker)
         self.outside.send(IP(src=PEER, dst=marked.src)
                           / UDP(sport=MARKED, dport=marked[UDP].sport) / marker)
+        self._public |= {getattr(packet.payload, "id" if ICMP in packet else "sport", None)
+                         for packet in outside}
         return Seen(self.inside.until(marker)[0], outside)
 
     def out(self, *packets):
