@@ -15,6 +15,8 @@ const struct command command_rows[] = {
 	{"nat", "", 0, 0, SHOWS, show_nat, "uplinks, subnets, flows and drops"},
 	{"flows", "", 0, 0, COMMAND_JSON | COMMAND_FLOWS, flows_run,
 		"what goes through the subnets now; sums of it; or end some of it"},
+	{"events", "", 0, 0, COMMAND_JSON | COMMAND_EVENTS, events_run,
+		"what happened to tunnels, prefixes and the rest, and why"},
 	{"wait", "", 0, 0, COMMAND_FOR | COMMAND_TIMEOUT, wait_run,
 		"return when a tunnel is up, a prefix reachable or NAT up"},
 	{"reload", "[vpnd|natd]", 0, 1, COMMAND_JSON, reload_run,
@@ -35,6 +37,7 @@ static_assert(
 const struct command_option command_options[] = {
 	{"json", NULL, COMMAND_JSON, "print JSON"},
 	{"watch", NULL, COMMAND_WATCH, "print anew every second, with traffic as rates"},
+	{"follow", NULL, COMMAND_EVENTS, "go on with those to come, until interrupted"},
 	{"for", "WHAT", COMMAND_FOR, "tunnel=NAME, prefix=PREFIX or nat"},
 	{"timeout", "SECONDS", COMMAND_TIMEOUT, "give up after this time (30)"},
 	{"name", "NAME", COMMAND_IMPORT, "what to call the tunnel (as FILE is called)"},

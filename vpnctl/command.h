@@ -19,6 +19,7 @@ enum command_flag {
 	COMMAND_TIMEOUT = 1 << 3,
 	COMMAND_IMPORT = 1 << 4,
 	COMMAND_FLOWS = 1 << 5,
+	COMMAND_EVENTS = 1 << 6,
 };
 
 struct command {
@@ -53,6 +54,7 @@ int show_nat(const struct invocation *inv);
 int drain_begin(const struct invocation *inv);
 int drain_end(const struct invocation *inv);
 int flows_run(const struct invocation *inv);
+int events_run(const struct invocation *inv);
 int wait_run(const struct invocation *inv);
 int reload_run(const struct invocation *inv);
 int keys_genkey(const struct invocation *inv);

@@ -107,6 +107,8 @@ static int take_flag(struct invocation *inv, const char *name, const char *argum
 		inv->json = true;
 	else if (!strcmp(name, "watch"))
 		inv->watch = true;
+	else if (!strcmp(name, "follow"))
+		inv->follow = true;
 	else if (!strcmp(name, "help"))
 		inv->help = true;
 	else if (!strcmp(name, "version"))

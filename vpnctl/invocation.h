@@ -26,7 +26,7 @@ struct invocation {
 	const char *name, *output, *keys;
 	struct invocation_flows flows;
 	int timeout_s;
-	bool json, watch, help, version;
+	bool json, watch, follow, help, version;
 	char *const *arguments; /* NULL at the end */
 	int n_arguments;
 };

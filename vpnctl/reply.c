@@ -188,6 +188,16 @@ static const struct field flow_rows[] = {
 };
 const struct field_table reply_flow_table = TABLE(flow, flow_rows);
 
+static const struct field event_rows[] = {
+	ROW(event, COUNT, number),
+	ROW(event, TEXT, time),
+	ROW(event, TEXT, kind),
+	ROW(event, TEXT, subject),
+	ROW(event, TEXT, what),
+	ROW(event, TEXT, why),
+};
+const struct field_table reply_event_table = TABLE(event, event_rows);
+
 static const struct field engine_rows[] = {
 	ROW(engine, COUNT, pid),
 	ROW(engine, COUNT, restarts),

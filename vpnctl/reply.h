@@ -144,6 +144,12 @@ struct reply_flow {
 	int64_t out_packets, out_bytes, in_packets, in_bytes; /* by the inside host */
 };
 
+struct reply_event {
+	int64_t number;
+	const char *time, *kind, *subject, *what;
+	const char *why; /* "" where that is plain */
+};
+
 struct reply_engine {
 	int64_t pid, restarts;
 };
@@ -158,6 +164,7 @@ struct reply_identity {
 extern const struct field_table reply_vpn_table;
 extern const struct field_table reply_nat_table;
 extern const struct field_table reply_flow_table;
+extern const struct field_table reply_event_table;
 extern const struct field_table reply_vpnd_identity_table;
 extern const struct field_table reply_natd_identity_table;
 

@@ -121,6 +121,14 @@ static bool fits_reloaded(const union privsep_message *m)
 	       is_text(m->reloaded.reason, sizeof(m->reloaded.reason));
 }
 
+static bool fits_event(const union privsep_message *m)
+{
+	return m->event.kind < PRIVSEP_EVENT_KINDS && m->event.number > 0 &&
+	       m->event.time_ms >= 0 && is_text(m->event.subject, sizeof(m->event.subject)) &&
+	       is_text(m->event.what, sizeof(m->event.what)) &&
+	       is_text(m->event.why, sizeof(m->event.why));
+}
+
 static bool fits_failed(const union privsep_message *m)
 {
 	return m->failed.error >= 0 && is_text(m->failed.reason, sizeof(m->failed.reason));
@@ -194,6 +202,7 @@ static const struct rule rules[] = {
 	{MONITOR(PRIVSEP_PATH_STALE), OF(path), .fits = fits_path},
 	{MONITOR(PRIVSEP_KERNEL), .size = sizeof(struct privsep_kernel)},
 	{MONITOR(PRIVSEP_PING), PLAIN},
+	{MONITOR(PRIVSEP_EVENT), .size = sizeof(struct privsep_event), .fits = fits_event},
 	{MONITOR(PRIVSEP_STOP), PLAIN},
 	{ENGINE(PRIVSEP_READY), PLAIN},
 	{ENGINE(PRIVSEP_PONG), PLAIN},

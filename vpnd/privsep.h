@@ -28,6 +28,8 @@ enum {
 	PRIVSEP_IFNAME = 16,          /* bytes of an interface name with its NUL */
 	PRIVSEP_HOST = 256,           /* bytes of an endpoint text with its NUL */
 	PRIVSEP_REASON = 128,         /* bytes of a reason in words with its NUL */
+	PRIVSEP_SUBJECT = 96,         /* bytes of what an event is about with its NUL */
+	PRIVSEP_WHAT = 192,           /* bytes of what happened with its NUL */
 	PRIVSEP_VIA = 8,              /* tunnels that one route may use */
 	PRIVSEP_TUNNELS = 256,        /* slots are smaller than this */
 	PRIVSEP_STATE_MAX = 64 << 20, /* bytes of a tunnel's state */
@@ -61,6 +63,7 @@ enum privsep_type {
 	PRIVSEP_LABEL_FLOOR,   /* struct privsep_label: as LABEL, of all times before */
 	PRIVSEP_KERNEL,        /* struct privsep_kernel: for status */
 	PRIVSEP_PING,          /* struct privsep_plain: does your loop go round? */
+	PRIVSEP_EVENT,         /* struct privsep_event: also those from before it was started */
 	PRIVSEP_STOP,          /* struct privsep_plain: exit 0 */
 
 	/* engine to monitor */
@@ -216,6 +219,28 @@ struct privsep_kernel {
 	uint64_t repairs, overruns, resyncs;
 };
 
+enum privsep_event_kind {
+	PRIVSEP_EVENT_DAEMON,    /* start, and ends of engines */
+	PRIVSEP_EVENT_CONFIG,    /* taken or refused */
+	PRIVSEP_EVENT_TUNNEL,    /* a peer is up or down */
+	PRIVSEP_EVENT_ROUTE,     /* a prefix goes another way */
+	PRIVSEP_EVENT_INTERFACE, /* gone or there again */
+	PRIVSEP_EVENT_REPAIR,    /* of what others changed */
+	PRIVSEP_EVENT_KINDS,
+};
+
+/* Something that an operator may want to know of later; texts are escaped. */
+struct privsep_event {
+	uint32_t type;
+	uint32_t kind;                 /* enum privsep_event_kind */
+	uint64_t number;               /* from 1, one for each since the monitor started */
+	uint64_t run;                  /* mono us; tells these numbers from another monitor's */
+	int64_t time_ms;               /* milliseconds since 1970 */
+	char subject[PRIVSEP_SUBJECT]; /* "tunnel city-a" */
+	char what[PRIVSEP_WHAT];
+	char why[PRIVSEP_WHAT]; /* may be empty */
+};
+
 struct privsep_reloaded {
 	uint32_t type;
 	int32_t error; /* 0 or a positive errno */
@@ -279,6 +304,7 @@ union privsep_message {
 	struct privsep_endpoint endpoint;
 	struct privsep_route route;
 	struct privsep_kernel kernel;
+	struct privsep_event event;
 	struct privsep_reloaded reloaded;
 	struct privsep_failed failed;
 	struct privsep_label label;

@@ -50,5 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		use_allowed_ip(&m.allowed_ip);
 	else if (m.type == PRIVSEP_PEER_STATE)
 		must(strlen(m.peer_state.reason) < PRIVSEP_REASON);
+	else if (m.type == PRIVSEP_EVENT)
+		must(m.event.kind < PRIVSEP_EVENT_KINDS && strlen(m.event.why) < PRIVSEP_WHAT);
 	return 0;
 }

@@ -8,16 +8,19 @@
 #include "base/clock.h"
 #include "base/control.h"
 #include "vpnd/engine/engine.h"
+#include "vpnd/engine/followers.h"
 #include "vpnd/engine/status.h"
 
-static json_t *status(struct engine *engine, char *err, size_t errlen)
+static json_t *status(struct engine *engine, json_t *request, char *err, size_t errlen)
 {
+	(void)request;
 	snprintf(err, errlen, "out of memory");
 	return status_json(engine, clock_mono(), clock_wall());
 }
 
-static json_t *ping(struct engine *engine, char *err, size_t errlen)
+static json_t *ping(struct engine *engine, json_t *request, char *err, size_t errlen)
 {
+	(void)request;
 	(void)engine;
 	snprintf(err, errlen, "out of memory");
 	return json_object();
@@ -34,10 +37,11 @@ static void on_reloaded(void *arg, const struct privsep_reloaded *answer)
 }
 
 /* The monitor answers later. */
-static json_t *reload(struct engine *engine, char *err, size_t errlen)
+static json_t *reload(struct engine *engine, json_t *request, char *err, size_t errlen)
 {
 	struct control_later *later;
 
+	(void)request;
 	if (engine->reloaded) {
 		snprintf(err, errlen, "a reload is under way");
 		return NULL;
@@ -49,21 +53,26 @@ static json_t *reload(struct engine *engine, char *err, size_t errlen)
 	return NULL;
 }
 
+static json_t *events(struct engine *engine, json_t *request, char *err, size_t errlen)
+{
+	return followers_ask(engine->followers, request, err, errlen);
+}
+
 static const struct {
 	const char *name;
-	json_t *(*run)(struct engine *engine, char *err, size_t errlen);
+	json_t *(*run)(struct engine *engine, json_t *request, char *err, size_t errlen);
 } commands[] = {
 	{"status", status},
 	{"ping", ping},
 	{"reload", reload},
+	{"events", events},
 };
 
 static json_t *handle(void *arg, const char *cmd, json_t *request, char *err, size_t errlen)
 {
-	(void)request;
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		if (!strcmp(commands[i].name, cmd))
-			return commands[i].run(arg, err, errlen);
+			return commands[i].run(arg, request, err, errlen);
 	snprintf(err, errlen, "unknown command");
 	return NULL;
 }

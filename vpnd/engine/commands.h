@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What vpnd answers on its control socket: `status`, `ping` and `reload`. */
+/* What vpnd answers on its control socket: `status`, `ping`, `reload` and `events`. */
 #ifndef VPND_ENGINE_COMMANDS_H
 #define VPND_ENGINE_COMMANDS_H
 

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "vpnd/engine/commands.h"
 #include "vpnd/engine/confine.h"
+#include "vpnd/engine/followers.h"
 #include "vpnd/engine/intake.h"
 #include "vpnd/engine/watch.h"
 #include "vpnd/proto/aead.h"
@@ -314,6 +315,10 @@ static void carry_out(struct engine *engine, const union privsep_message *msg, i
 	case PRIVSEP_KERNEL:
 		engine->kernel = msg->kernel;
 		break;
+	case PRIVSEP_EVENT:
+		events_keep(&engine->events, &msg->event);
+		followers_wake(engine->followers);
+		break;
 	case PRIVSEP_RELOADED:
 		reloaded(engine, &msg->reloaded);
 		break;
@@ -398,6 +403,9 @@ static int set_up(struct engine *engine, int channel_fd)
 	r = channel_new(channel_fd, engine->event, on_message, on_closed, engine, &engine->monitor);
 	if (r < 0)
 		return r;
+	r = followers_new(engine, &engine->followers);
+	if (r < 0)
+		return r;
 	r = watch_new(engine, &engine->watch);
 	return r < 0 ? r : confine_engine();
 }
@@ -407,6 +415,7 @@ static void tear_down(struct engine *engine)
 	for (uint32_t slot = 0; slot < PRIVSEP_TUNNELS; slot++)
 		forget_tunnel(engine, slot);
 	control_server_free(engine->control);
+	followers_free(engine->followers);
 	watch_free(engine->watch);
 	paths_done(&engine->paths);
 	channel_free(engine->monitor);

@@ -15,9 +15,11 @@
 #include "vpnd/engine/labels.h"
 #include "vpnd/engine/paths.h"
 #include "vpnd/engine/tunnel.h"
+#include "vpnd/events.h"
 
 struct channel;
 struct control_server;
+struct followers;
 struct guard;
 
 /* Routes as the monitor told them, in the order of the config, for status. */
@@ -47,6 +49,8 @@ struct engine {
 	struct labels labels; /* of the initiations of all tunnels */
 	struct engine_routes routes;
 	struct privsep_kernel kernel; /* for status */
+	struct events events;
+	struct followers *followers; /* who waits for the next event */
 	struct paths paths;
 	struct control_server *control; /* NULL when there is no control socket */
 	struct watch *watch;            /* liveness of all tunnels */

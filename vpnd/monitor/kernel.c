@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Interfaces, addresses and routes: what the config wants of them, and what becomes of them. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,14 @@
 /* --- interfaces ----------------------------------------------------------------------------------
  */
 
+static void note_interface(struct monitor *m, const struct held *h, const char *what)
+{
+	char subject[IFNAMSIZ + 16];
+
+	snprintf(subject, sizeof(subject), "interface %s", h->name);
+	history_note(m, PRIVSEP_EVENT_INTERFACE, subject, "", "%s", what);
+}
+
 /* Returns true if there is a device again. */
 static bool remake(struct monitor *m, struct held *h)
 {
@@ -27,6 +36,7 @@ static bool remake(struct monitor *m, struct held *h)
 		return false;
 	}
 	log_notice("interface %s is made again", h->name);
+	note_interface(m, h, "made again");
 	if (m->link)
 		tell_tunnel(m->link, h, h->told ? TELL_DESCRIPTORS : TELL_ALL);
 	h->told = m->link != NULL;
@@ -38,6 +48,7 @@ static void lose(struct monitor *m, struct held *h)
 {
 	if (tundev_alive(h->tun_fd)) {
 		log_notice("interface %s was moved to another network namespace", h->name);
+		note_interface(m, h, "moved to another network namespace");
 		h->away = true;
 		h->up = true; /* nobody tells us any more; what is down gives us no packets */
 		if (m->link)
@@ -52,6 +63,7 @@ static void lose(struct monitor *m, struct held *h)
 		return;
 	}
 	log_warn("interface %s was deleted by another program", h->name);
+	note_interface(m, h, "deleted by another program");
 	h->ifindex = 0;
 	h->away = false;
 }
@@ -214,10 +226,46 @@ static bool same_way(const struct privsep_route *a, const struct privsep_route *
 	       memcmp(a->more, b->more, sizeof(a->more)) == 0;
 }
 
-static void log_move(
-	const struct monitor *m, const struct privsep_route *from, const struct privsep_route *to)
+static bool carries(const struct privsep_route *route, uint32_t slot)
 {
-	char prefix[PREFIX_STRLEN], old[NAMES_SIZE], new[NAMES_SIZE];
+	bool found = route->installed && route->slot == slot;
+
+	for (size_t i = 0; i < route->n_more; i++)
+		found |= route->more[i] == slot;
+	return found;
+}
+
+/* Which tunnel's doing it is; empty if none of them changed. */
+static const char *why_moved(const struct monitor *m, size_t i, const struct privsep_route *from,
+	const struct privsep_route *to, char out[static NAMES_SIZE])
+{
+	const struct group *g = groups_of(m->groups, i);
+	const char *lost = NULL, *back = NULL;
+
+	for (uint8_t via = 0; via < g->policy.n; via++) {
+		uint32_t slot = slot_of(m, g, via);
+		bool up = g->choice.up & 1U << via;
+
+		if (carries(from, slot) && !up)
+			lost = name_of(m, slot);
+		else if (carries(to, slot) && !carries(from, slot))
+			back = name_of(m, slot);
+	}
+	snprintf(out, NAMES_SIZE, "%s%s",
+		lost   ? lost
+		: back ? back
+		       : "",
+		lost   ? " is down"
+		: back ? " is up"
+		       : "");
+	return out;
+}
+
+static void log_move(struct monitor *m, size_t i, const struct privsep_route *from,
+	const struct privsep_route *to)
+{
+	char prefix[PREFIX_STRLEN], old[NAMES_SIZE], new[NAMES_SIZE], why[NAMES_SIZE], subject[64];
+	char what[2 * NAMES_SIZE + 64];
 
 	if (same_way(from, to))
 		return;
@@ -225,11 +273,14 @@ static void log_move(
 	name_all(m, from, old, sizeof(old));
 	name_all(m, to, new, sizeof(new));
 	if (!to->installed)
-		log_notice("%s is unreachable now, it went by %s", prefix, old);
+		snprintf(what, sizeof(what), "is unreachable now, it went by %s", old);
 	else if (!from->installed)
-		log_notice("%s goes by %s now", prefix, new);
+		snprintf(what, sizeof(what), "goes by %s now", new);
 	else
-		log_notice("%s goes by %s now, no longer by %s", prefix, new, old);
+		snprintf(what, sizeof(what), "goes by %s now, no longer by %s", new, old);
+	log_notice("%s %s", prefix, what);
+	snprintf(subject, sizeof(subject), "prefix %s", prefix);
+	history_note(m, PRIVSEP_EVENT_ROUTE, subject, why_moved(m, i, from, to, why), "%s", what);
 }
 
 static bool same_prefixes(const struct monitor *m)
@@ -260,6 +311,13 @@ static bool renew_routes(struct monitor *m)
 	return true;
 }
 
+static void note_overrun(struct monitor *m)
+{
+	log_warn("the kernel told more than could be read: its tables were read anew");
+	history_note(m, PRIVSEP_EVENT_REPAIR, "kernel", "it told more than could be read",
+		"its tables were read anew");
+}
+
 /* Counters go with a change of one of them. */
 static void tell_counters(struct monitor *m)
 {
@@ -273,7 +331,7 @@ static void tell_counters(struct monitor *m)
 		now.resyncs == m->kernel.resyncs)
 		return;
 	if (now.overruns != m->kernel.overruns)
-		log_warn("the kernel told more than could be read: its tables were read anew");
+		note_overrun(m);
 	m->kernel = now;
 	if (m->link)
 		engine_link_send(m->link, &m->kernel, sizeof(m->kernel), -1);
@@ -295,7 +353,7 @@ static void settled(void *arg, const struct nl_state *state)
 		if (last->type != 0 && same_way(last, &now) && last->backup_slot == now.backup_slot)
 			continue;
 		if (last->type != 0)
-			log_move(m, last, &now);
+			log_move(m, i, last, &now);
 		*last = now;
 		changes_tell_route(m, &now);
 		changed = true;
@@ -313,6 +371,16 @@ void kernel_tell_routes(struct monitor *m)
 	tell_plain(m->link, PRIVSEP_ROUTES, -1);
 	for (size_t i = 0; i < m->n_routes; i++)
 		engine_link_send(m->link, &m->routes[i], sizeof(m->routes[i]), -1);
+}
+
+static void repaired(void *arg, const char *step, unsigned int more)
+{
+	char why[64];
+
+	snprintf(why, sizeof(why), "another program changed it");
+	if (more > 0)
+		snprintf(why, sizeof(why), "another program changed it; %u more before", more);
+	history_note(arg, PRIVSEP_EVENT_REPAIR, "kernel", why, "repaired: %s", step);
 }
 
 /* --- local addresses -----------------------------------------------------------------------------
@@ -349,7 +417,7 @@ void kernel_check_path(struct monitor *m, const struct held *h, const struct pri
 int kernel_prepare(struct monitor *m)
 {
 	static const struct reconcile_upcalls full = {
-		observed, want, in_our_place, rerouted, settled};
+		observed, want, in_our_place, repaired, rerouted, settled};
 	static const struct reconcile_upcalls links_only = {.observed = observed,
 		.in_our_place = in_our_place,
 		.rerouted = rerouted,

@@ -83,6 +83,16 @@ static void want_name(struct monitor *m, const struct held *h, size_t peer)
 		log_err("tunnel %s: out of memory to look up %s", h->name, at->host);
 }
 
+static void note_peer(
+	struct monitor *m, const struct held *h, const char *label, bool up, const char *reason)
+{
+	char subject[IFNAMSIZ + 16];
+
+	snprintf(subject, sizeof(subject), "tunnel %s", h->name);
+	history_note(m, PRIVSEP_EVENT_TUNNEL, subject, reason, "peer %s is %s", label,
+		up ? "up" : "down");
+}
+
 static void on_peer_state(struct monitor *m, struct held *h, const struct privsep_peer_state *told)
 {
 	char label[VPND_CONF_LABEL_STRLEN], reason[LOG_ESCAPED_LEN(PRIVSEP_REASON)];
@@ -98,6 +108,7 @@ static void on_peer_state(struct monitor *m, struct held *h, const struct privse
 	log_notice_limited(&m->told, clock_mono(), "tunnel %s: peer %s is %s%s%s", h->name,
 		vpnd_conf_peer_label(&h->conf->peers[i], label), told->up ? "up" : "down",
 		reason[0] ? ": " : "", reason);
+	note_peer(m, h, vpnd_conf_peer_label(&h->conf->peers[i], label), told->up, reason);
 	changes_tell_peer(m, h, (size_t)i, reason);
 	reconcile_soon(m->reconcile);
 }
@@ -170,6 +181,8 @@ static void on_ready(struct monitor *m)
 		reload_engine_ready(m);
 	else if (m->phase == RUNNING)
 		log_notice_limited(&m->told, clock_mono(), "the engine is ready");
+	if (m->engine_restarts > 0)
+		history_note(m, PRIVSEP_EVENT_DAEMON, "engine", "", "ready again");
 }
 
 static void keep_state(struct held *h, int *fd)
@@ -310,6 +323,8 @@ static void on_ended(void *arg, const char *how)
 	m->engine_restarts++;
 	log_err("the engine %s; the next one starts in %llu ms", how,
 		(unsigned long long)(delay_us / US_PER_MS));
+	history_note(m, PRIVSEP_EVENT_DAEMON, "engine", how, "restarted in %llu ms",
+		(unsigned long long)(delay_us / US_PER_MS));
 	reload_engine_gone(m);
 	arm(m, delay_us);
 }
@@ -366,6 +381,7 @@ int minder_start(struct monitor *m)
 			tell_tunnel(m->link, h, TELL_ALL);
 	}
 	kernel_tell_routes(m);
+	history_tell(m);
 	tell_plain(m->link, PRIVSEP_SYNCED, -1);
 	return 0;
 }

@@ -433,6 +433,7 @@ void monitor_ready(struct monitor *m)
 		log_init("vpnd", LOG_DEST_JOURNAL,
 			m->options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	log_notice("ready%s%s", m->conf ? ", config " : "", m->hash);
+	history_note(m, PRIVSEP_EVENT_DAEMON, "vpnd", "", "ready, config %s", m->hash);
 }
 
 /* --- the end -------------------------------------------------------------------------------------

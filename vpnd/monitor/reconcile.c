@@ -44,7 +44,7 @@ struct reconcile {
 	uint64_t interval_us; /* from that to the next repair */
 	uint64_t n_repairs;   /* steps */
 	uint64_t overruns;    /* as counted last */
-	struct log_limit repairs, failures;
+	struct log_limit repairs, told, failures;
 	char *problems; /* as logged last; NULL: none */
 };
 
@@ -58,6 +58,7 @@ static void report(const struct diff_op *op, int error, const char *line, void *
 {
 	struct reconcile *r = arg;
 	mono_t now = clock_mono();
+	unsigned int more;
 
 	(void)op;
 	if (error < 0)
@@ -68,6 +69,8 @@ static void report(const struct diff_op *op, int error, const char *line, void *
 		r->n_repairs++;
 		log_warn_limited(
 			&r->repairs, now, "repaired what another program changed: %s", line);
+		if (log_allowed(&r->told, now, &more))
+			r->upcalls->repaired(r->arg, line, more);
 	}
 }
 
@@ -265,6 +268,7 @@ int reconcile_new(
 		.arg = arg,
 		.interval_us = REPAIR_FIRST_US,
 		.repairs = LOG_LIMIT_INIT(LINES_PER_MINUTE),
+		.told = LOG_LIMIT_INIT(LINES_PER_MINUTE),
 		.failures = LOG_LIMIT_INIT(LINES_PER_MINUTE)};
 	e = start(r, event);
 	if (e < 0)

@@ -25,6 +25,8 @@ struct reconcile_upcalls {
 	int (*want)(void *arg, const struct nl_state *state, struct nl_state *wanted);
 	/* True for a stranger's route that may sit where one of ours should. */
 	bool (*in_our_place)(void *arg, const struct nl_route *route);
+	/* `step` put right what another program changed; `more` others before it were not told. */
+	void (*repaired)(void *arg, const char *step, unsigned int more);
 	/* The kernel may route otherwise now, within a pass or not, whoever's doing it is. */
 	void (*rerouted)(void *arg);
 	/* A pass is over: this is what the kernel has now. */

@@ -72,6 +72,7 @@ static void refuse(struct monitor *m, int error, const char *reason)
 {
 	log_line_limited(&m->told, clock_mono(), LOG_LEVEL_ERR,
 		"reload refused, nothing has changed: %s", reason);
+	history_note(m, PRIVSEP_EVENT_CONFIG, "config", reason, "refused, nothing has changed");
 	answer(m, error, reason);
 	discard(m);
 	daemon_reloaded("Running, a new config was refused");
@@ -258,6 +259,7 @@ static void commit(struct monitor *m)
 			remove_tunnel(m, i);
 	kernel_tell_routes(m);
 	log_notice_limited(&m->told, clock_mono(), "config %s is in force", m->hash);
+	history_note(m, PRIVSEP_EVENT_CONFIG, "config", "", "%s is in force", m->hash);
 	answer(m, 0, "");
 	vpnd_conf_free(old);
 	free(rl);

@@ -8,6 +8,7 @@
  *   reload.c    from one config to the next
  *   changes.c   what on_state_change is told
  *   upgrade.c   from one program to the next
+ *   history.c   what `vpnctl events` shows
  */
 #ifndef VPND_MONITOR_STATE_H
 #define VPND_MONITOR_STATE_H
@@ -19,6 +20,7 @@
 #include "base/log.h"
 #include "base/mono.h"
 #include "vpnd/conf.h"
+#include "vpnd/events.h"
 #include "vpnd/monitor/groups.h"
 #include "vpnd/monitor/held.h"
 #include "vpnd/monitor/monitor.h"
@@ -68,6 +70,7 @@ struct monitor {
 	size_t n_routes;
 	struct privsep_kernel kernel; /* as told last */
 
+	struct events events;
 	struct hook *hook; /* on_state_change */
 	struct resolve *resolve;
 	struct reload *reload;   /* under way; NULL: none */
@@ -129,6 +132,19 @@ void changes_tell_peer(struct monitor *m, const struct held *h, size_t peer, con
 
 /* Where a prefix leads is another thing, or told for the first time. */
 void changes_tell_route(struct monitor *m, const struct privsep_route *route);
+
+/* --- history.c ----------------------------------------------------------------------------------
+ */
+
+/*
+ * Note what happened to `subject`, and why ("" where that is plain), and tell the engine. Texts
+ * that came from elsewhere are escaped already; what does not fit is cut.
+ */
+void history_note(struct monitor *m, enum privsep_event_kind kind, const char *subject,
+	const char *why, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Tell a new engine all that is kept. */
+void history_tell(const struct monitor *m);
 
 /* --- reload.c -----------------------------------------------------------------------------------
  */

@@ -73,6 +73,8 @@ static const struct sample samples[] = {
 	OF(path, M, false, PRIVSEP_PATH_STALE, 3, .remote.addr = {ADDR_V4, {1}},
 		.local = {ADDR_V4, {2}}, .ifindex = 7),
 	PLAIN(PRIVSEP_PING, M, false),
+	{{.event = {PRIVSEP_EVENT, PRIVSEP_EVENT_ROUTE, 1, .subject = "prefix 10.0.0.0/8"}},
+		sizeof(struct privsep_event), false, M, false},
 	PLAIN(PRIVSEP_STOP, M, false),
 	PLAIN(PRIVSEP_READY, E, false),
 	PLAIN(PRIVSEP_PONG, E, false),
@@ -209,6 +211,9 @@ static void unterminated_text_is_refused(void **state)
 	assert_false(passes(PRIVSEP_RELOADED, FIELD(reloaded, reason), 'x'));
 	assert_false(passes(PRIVSEP_TUNNEL_FAILED, FIELD(failed, reason), 'x'));
 	assert_false(passes(PRIVSEP_PEER_STATE, FIELD(peer_state, reason), 'x'));
+	assert_false(passes(PRIVSEP_EVENT, FIELD(event, subject), 'x'));
+	assert_false(passes(PRIVSEP_EVENT, FIELD(event, what), 'x'));
+	assert_false(passes(PRIVSEP_EVENT, FIELD(event, why), 'x'));
 }
 
 static void booleans_are_zero_or_one(void **state)
@@ -289,6 +294,14 @@ static void unknown_offloads_and_endless_polling_are_refused(void **state)
 	assert_false(passes(PRIVSEP_TUNNEL, FIELD(tunnel, busy_poll_us), 0xff));
 }
 
+static void events_without_kind_number_or_time_are_refused(void **state)
+{
+	(void)state;
+	assert_false(passes(PRIVSEP_EVENT, FIELD(event, kind), PRIVSEP_EVENT_KINDS));
+	assert_false(passes(PRIVSEP_EVENT, FIELD(event, number), 0));
+	assert_false(passes(PRIVSEP_EVENT, FIELD(event, time_ms), 0xff));
+}
+
 static void random_bytes_at_any_address_are_survived(void **state)
 {
 	unsigned int seed = (unsigned int)time(NULL);
@@ -322,6 +335,7 @@ int main(void)
 		cmocka_unit_test(negative_errors_are_refused),
 		cmocka_unit_test(labels_without_a_time_are_refused),
 		cmocka_unit_test(unknown_offloads_and_endless_polling_are_refused),
+		cmocka_unit_test(events_without_kind_number_or_time_are_refused),
 		cmocka_unit_test(random_bytes_at_any_address_are_survived),
 	};
 

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "vpnctl/events.h"
 #include "vpnctl/view.h"
 
 #define GOLDEN "tests/golden/vpnctl/"
@@ -129,6 +130,29 @@ static void golden(void **state)
 	report_done(&before);
 }
 
+static void events_print_as_golden(void **state)
+{
+	_cleanup_json_ json_t *list = json_load_file(GOLDEN "events.json", 0, NULL);
+	char *text = NULL;
+	size_t i, size;
+	FILE *f = open_memstream(&text, &size);
+	json_t *item;
+
+	(void)state;
+	assert_non_null(list);
+	json_array_foreach(list, i, item)
+	{
+		struct reply_event event;
+
+		assert_int_equal(field_read(&reply_event_table, item, &event), 0);
+		assert_int_equal(events_print(f, &event), 0);
+		field_done(&reply_event_table, &event);
+	}
+	fclose(f);
+	compare("events", "txt", text, true);
+	free(text);
+}
+
 /* The test's name is that of the golden files. */
 #define GOLDEN_TEST(name_)                                                     \
 	{                                                                      \
@@ -153,6 +177,7 @@ int main(void)
 		GOLDEN_TEST("no-objects"),
 		GOLDEN_TEST("watch"),
 		GOLDEN_TEST("watch-first"),
+		cmocka_unit_test(events_print_as_golden),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
