@@ -98,7 +98,7 @@ static void put(struct packet *packet, uint8_t *room, const uint8_t *bytes, size
 static void befall(struct twin *t, const struct mishap *m)
 {
 	struct packet *packet = &t->packets[m->at];
-	const struct packet *other = &t->packets[m->which];
+	const struct packet *other = m->what == DUPLICATE ? &t->packets[m->which] : packet;
 
 	switch (m->what) {
 	case NOTHING:

@@ -3,21 +3,15 @@
 
 #include <assert.h>
 
-#include "vpnd/data/memory.h"
 #include "vpnd/proto/session.h"
 
 enum { AROUND = PACKET_HEADROOM + PACKET_TAILROOM };
 static_assert(BATCH_ARENA >= BATCH_PACKET_MAX + AROUND, "an empty batch takes any packet");
 
-int batch_init(struct batch *batch)
+void batch_init(struct batch *batch, uint8_t *arena)
 {
+	batch->arena = arena;
 	batch_reset(batch, 0);
-	return memory_map(BATCH_ARENA, &batch->arena);
-}
-
-void batch_done(struct batch *batch)
-{
-	memory_unmap(&batch->arena, BATCH_ARENA);
 }
 
 void batch_reset(struct batch *batch, size_t mtu)

@@ -22,14 +22,13 @@ enum {
 struct batch {
 	struct packet packets[PACKET_BATCH];
 	size_t count;
-	uint8_t *arena; /* owned */
+	uint8_t *arena; /* borrowed: BATCH_ARENA */
 	size_t used;    /* bytes of it */
 	size_t mtu;     /* bytes, that bound the padding */
 };
 
-/* 0 or a negative errno. */
-int batch_init(struct batch *batch);
-void batch_done(struct batch *batch);
+/* An empty batch. Packets of its own lie in BATCH_ARENA bytes at `arena`. */
+void batch_init(struct batch *batch, uint8_t *arena);
 
 /* Empty it; packets that are added will be sealed with this MTU. */
 void batch_reset(struct batch *batch, size_t mtu);

@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "vpnd/data/lane.h"
 
+#include <assert.h>
 #include <unistd.h>
+
+#include "vpnd/data/memory.h"
+
+static_assert(BATCH_ARENA + TUN_FRAME + UDP_IN_BYTES <= MEMORY_BYTES, "all packets in one room");
 
 int lane_room_init(struct lane_room *room)
 {
-	int r = batch_init(&room->batch);
+	int r = memory_map(&room->memory);
 
-	if (r == 0)
-		r = tun_room_init(&room->tun);
-	if (r == 0)
-		r = udp_in_init(&room->udp);
 	if (r < 0)
-		lane_room_done(room);
-	return r;
+		return r;
+	/* The buffers come last: those that are hardly ever used are at the end. */
+	batch_init(&room->batch, room->memory);
+	tun_room_init(&room->tun, room->memory + BATCH_ARENA);
+	udp_in_init(&room->udp, room->memory + MEMORY_BYTES - UDP_IN_BYTES);
+	return 0;
 }
 
 void lane_room_done(struct lane_room *room)
 {
-	udp_in_done(&room->udp);
-	tun_room_done(&room->tun);
-	batch_done(&room->batch);
+	memory_unmap(&room->memory);
 }
 
 void lane_init(struct lane *lane, struct device *device, struct lane_room *room)

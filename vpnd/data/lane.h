@@ -16,6 +16,7 @@
 
 /* Where packets are while they move; shared by lanes that run one after another. */
 struct lane_room {
+	uint8_t *memory; /* owned */
 	struct batch batch;
 	struct tun_room tun;
 	struct udp_in udp;

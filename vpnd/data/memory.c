@@ -2,23 +2,31 @@
 #include "vpnd/data/memory.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <sys/mman.h>
 
-int memory_map(size_t bytes, uint8_t **out)
+/* Twice as much holds an aligned piece; what is around it goes back. */
+int memory_map(uint8_t **out)
 {
-	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	uint8_t *all = mmap(NULL, (size_t)2 * MEMORY_BYTES, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t before;
 
-	if (memory == MAP_FAILED)
+	if (all == MAP_FAILED)
 		return -errno;
-	madvise(memory, bytes, MADV_DONTDUMP);
-	*out = memory;
+	before = -(uintptr_t)all % MEMORY_BYTES;
+	if (before)
+		munmap(all, before);
+	munmap(all + before + MEMORY_BYTES, MEMORY_BYTES - before);
+	madvise(all + before, MEMORY_BYTES, MADV_HUGEPAGE);
+	madvise(all + before, MEMORY_BYTES, MADV_DONTDUMP);
+	*out = all + before;
 	return 0;
 }
 
-void memory_unmap(uint8_t **memory, size_t bytes)
+void memory_unmap(uint8_t **memory)
 {
 	if (*memory)
-		munmap(*memory, bytes);
+		munmap(*memory, MEMORY_BYTES);
 	*memory = NULL;
 }

@@ -4,21 +4,12 @@
 #include <errno.h>
 #include <sys/uio.h>
 
-#include "vpnd/data/memory.h"
 #include "vpnd/data/patience.h"
 
-/* The kernel refuses a frame that is larger than what it may give, so no frame is cut off. */
-enum { FRAME_ROOM = BATCH_PACKET_MAX };
-
-int tun_room_init(struct tun_room *room)
+void tun_room_init(struct tun_room *room, uint8_t *frame)
 {
+	room->frame = frame;
 	room->cutting = false;
-	return memory_map(FRAME_ROOM, &room->frame);
-}
-
-void tun_room_done(struct tun_room *room)
-{
-	memory_unmap(&room->frame, FRAME_ROOM);
 }
 
 /* --- from the TUN ------------------------------------------------------------------------------
@@ -45,7 +36,7 @@ static void cut(struct tun_room *room, struct batch *batch, bool follows)
 static int read_frame(struct tun *tun, struct tun_room *room)
 {
 	struct virtio_net_hdr hdr;
-	struct iovec iov[] = {{&hdr, sizeof(hdr)}, {room->frame, FRAME_ROOM}};
+	struct iovec iov[] = {{&hdr, sizeof(hdr)}, {room->frame, TUN_FRAME}};
 	ssize_t n = readv(tun->fd, iov, 2);
 
 	if (n < 0)

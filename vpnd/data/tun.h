@@ -20,17 +20,19 @@ struct tun {
 };
 #define TUN_NONE ((struct tun){.fd = -1})
 
+/* The kernel gives no frame that is larger. */
+enum { TUN_FRAME = BATCH_PACKET_MAX };
+
 /* What a frame needs on its way; may be shared by devices that are served one after another. */
 struct tun_room {
-	uint8_t *frame; /* owned: the frame that was read last */
+	uint8_t *frame; /* borrowed: TUN_FRAME bytes, with the frame that was read last */
 	struct split split;
 	bool cutting; /* `split` has more of that frame to give */
 	struct coalesce coalesce;
 };
 
-/* 0 or a negative errno. */
-int tun_room_init(struct tun_room *room);
-void tun_room_done(struct tun_room *room);
+/* Frames are read into TUN_FRAME bytes at `frame`. */
+void tun_room_init(struct tun_room *room, uint8_t *frame);
 
 /*
  * Fill an empty batch with packets that wait: what is left of the last frame, then as many frames

@@ -6,10 +6,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#include "vpnd/data/memory.h"
-
 enum {
-	BUFFERS_BYTES = UDP_IN_BUFFERS * UDP_IN_BUFFER,
 	FEW = 4, /* buffers, while the kernel fills them with trains: no more than a cache holds */
 };
 
@@ -29,22 +26,13 @@ static void offer(struct udp_in *in, size_t i)
 	};
 }
 
-int udp_in_init(struct udp_in *in)
+void udp_in_init(struct udp_in *in, uint8_t *buffers)
 {
-	int r = memory_map(BUFFERS_BYTES, &in->buffers);
-
-	if (r < 0)
-		return r;
+	in->buffers = buffers;
 	for (size_t i = 0; i < UDP_IN_BUFFERS; i++)
 		offer(in, i);
 	in->count = in->next = 0;
 	in->ask = UDP_IN_BUFFERS;
-	return 0;
-}
-
-void udp_in_done(struct udp_in *in)
-{
-	memory_unmap(&in->buffers, BUFFERS_BYTES);
 }
 
 /* --- what the kernel says, in whatever order ----------------------------------------------------

@@ -9,8 +9,9 @@
 #include "vpnd/data/udp.h"
 
 enum {
-	UDP_IN_BUFFERS = 32,
+	UDP_IN_BUFFERS = 24,
 	UDP_IN_BUFFER = 65536, /* bytes: more than any datagram, or train of them, has */
+	UDP_IN_BYTES = UDP_IN_BUFFERS * UDP_IN_BUFFER,
 };
 
 /* A train: datagrams of one length, the last perhaps shorter, that came the same way. */
@@ -34,7 +35,7 @@ struct udp_offer {
  * where it was initialized.
  */
 struct udp_in {
-	uint8_t *buffers; /* owned */
+	uint8_t *buffers; /* borrowed: UDP_IN_BYTES */
 	struct udp_offer offers[UDP_IN_BUFFERS];
 	struct mmsghdr hdrs[UDP_IN_BUFFERS];
 	struct udp_train trains[UDP_IN_BUFFERS];
@@ -42,9 +43,8 @@ struct udp_in {
 	size_t ask;         /* buffers to offer next time */
 };
 
-/* 0 or a negative errno. */
-int udp_in_init(struct udp_in *in);
-void udp_in_done(struct udp_in *in);
+/* Datagrams are received into UDP_IN_BYTES at `buffers`. */
+void udp_in_init(struct udp_in *in, uint8_t *buffers);
 
 /*
  * Receive what waits at a socket, up to a bound; everything received before must be used up.

@@ -123,16 +123,20 @@ static int find_user(struct monitor *m)
 	return r;
 }
 
-/* Every tunnel and every key is a descriptor, and all are in flight at once when an engine starts.
+/*
+ * Every tunnel and every key is a descriptor, and all are in flight at once when an engine starts.
+ * How nice it is to others it sets itself, without any privilege.
  */
 static void raise_limits(void)
 {
+	const struct rlimit nice = {20 - PRIVSEP_ENGINE_NICE, 20 - PRIVSEP_ENGINE_NICE};
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
+	setrlimit(RLIMIT_NICE, &nice);
 }
 
 /*

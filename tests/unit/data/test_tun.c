@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "vpnd/data/memory.h"
 #include "vpnd/data/tun.h"
 
 enum {
@@ -37,6 +38,7 @@ enum {
 #define TUN_F_USO6 0x40
 #endif
 
+static uint8_t *memory;
 static struct batch batch;
 static struct tun_room room;
 static struct tun tun;
@@ -322,9 +324,10 @@ static int open_device(void)
 static int make_device(void **state)
 {
 	(void)state;
-	if (unshare(CLONE_NEWNET) < 0 || open_device() || batch_init(&batch) < 0 ||
-		tun_room_init(&room) < 0)
+	if (unshare(CLONE_NEWNET) < 0 || open_device() || memory_map(&memory) < 0)
 		return -1;
+	batch_init(&batch, memory);
+	tun_room_init(&room, memory + BATCH_ARENA);
 	offer_offloads();
 	return 0;
 }
@@ -333,8 +336,7 @@ static int leave(void **state)
 {
 	(void)state;
 	close(tun.fd);
-	tun_room_done(&room);
-	batch_done(&batch);
+	memory_unmap(&memory);
 	return 0;
 }
 
