@@ -265,16 +265,25 @@ void monitor_order_tunnels(struct monitor *m)
 				m->tunnels[i] = m->slots[j];
 }
 
+/*
+ * The engine of a monitor that was killed just now may not have died yet. True, a moment later, if
+ * what it holds is worth another try.
+ */
+static bool may_be_freed(int result, int *tries)
+{
+	const struct timespec pause = {.tv_nsec = LAST_ENGINE_NS / LAST_ENGINE_TRIES};
+
+	return result == -EADDRINUSE && --*tries > 0 && nanosleep(&pause, NULL) == 0;
+}
+
 static int hold_one(
 	struct monitor *m, uint32_t slot, const char *name, const struct vpnd_tunnel_conf *conf)
 {
 	const struct vpnd_speed_conf *speed = m->conf ? &m->conf->speed : &VPND_CONF_SPEED;
-	const struct timespec pause = {.tv_nsec = LAST_ENGINE_NS / LAST_ENGINE_TRIES};
 	struct handover_tunnel *before = handover_find(m->handover, name);
 	char err[1024];
 	int r, tries = LAST_ENGINE_TRIES;
 
-	/* The engine of a monitor that was killed just now may not have died yet. */
 	do {
 		if (before)
 			r = held_adopt(
@@ -282,7 +291,7 @@ static int hold_one(
 		else
 			r = held_new(slot, name, conf, speed, m->slots, &m->slots[slot], err,
 				sizeof(err));
-	} while (r == -EADDRINUSE && --tries > 0 && nanosleep(&pause, NULL) == 0);
+	} while (may_be_freed(r, &tries));
 	if (r < 0)
 		log_err("%s", err);
 	return r;
@@ -328,7 +337,7 @@ static char *control_path(const struct monitor *m, char out[static PATH_SIZE])
 static int listen_control(struct monitor *m)
 {
 	char path[PATH_SIZE];
-	int r;
+	int r, tries = LAST_ENGINE_TRIES;
 
 	if (!m->conf)
 		return 0;
@@ -336,7 +345,9 @@ static int listen_control(struct monitor *m)
 		m->control_fd = cleanup_take_fd(&m->handover->control);
 		return 0;
 	}
-	r = control_listen(control_path(m, path), 0600, &m->control_fd);
+	do {
+		r = control_listen(control_path(m, path), 0600, &m->control_fd);
+	} while (may_be_freed(r, &tries));
 	if (r == 0 && !m->fallback_user &&
 		(chown(path, (uid_t)-1, m->gid) < 0 || chmod(path, 0660) < 0))
 		r = -errno;
