@@ -24,6 +24,14 @@ def test_bench_brings_up_both_gateways_and_measures_them(tmp_path):
     xml.etree.ElementTree.parse(tmp_path / "bench.svg")
 
 
+def test_failover_is_measured_and_loses_nothing_on_the_way_back(tmp_path):
+    output(TREE / "scripts" / "bench", "failover", "--interval", 200, "--rounds", 2, "--slack", 5,
+           "--into", tmp_path)
+    figures, = json.loads((tmp_path / "failover.json").read_text())
+    assert len(figures["away_s"]) == 2 and 0 < figures["p50_s"] <= figures["max_s"]
+    assert figures["lost_at_return"] == 0 and figures["holds"]
+
+
 def test_responder_needs_four_operations_of_x25519_for_a_handshake():
     got = json.loads(output(PROGRAMS / "handshakes", 0.05))
     assert (got["shared"], got["public"]) == (3, 1)  # ss is kept

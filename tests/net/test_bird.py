@@ -11,7 +11,7 @@ import pytest
 
 from lab.bird import Bird
 from lab.pair import SECOND_CITY, SECOND_GW, Pair
-from lab.site import CITY_NET, HOST, PORT, TREE, TUNNEL_CITY, TUNNEL_GW
+from lab.site import CITY_NET, HOST, TREE, TUNNEL_CITY, TUNNEL_GW
 from lab.waiting import wait_until
 
 EXAMPLE = TREE / "configs" / "bird-gatehouse.conf"
@@ -57,14 +57,6 @@ class Dynamic(Pair):
 
     def reached(self):
         return all(self.site.app.reaches(address, 1) for address in (INSIDE, BESIDE, HOST[4]))
-
-    def blacken(self):
-        """The Internet drops what carries the first tunnel, without a word."""
-        self.site.net.run("nft", "-f", "-", stdin="table ip black { chain forward { type filter "
-                          f"hook forward priority 0; udp dport {PORT} drop; }}\n}}")
-
-    def clear(self):
-        self.site.net.run("nft", "delete", "table", "ip", "black")
 
 
 @pytest.fixture(name="pair")

@@ -3,8 +3,8 @@
 
     app - gw(vpnd: a, b) - net - city(wireguard-go: a, b) - host
 """
-from lab.pair import SECOND_CITY, Pair
-from lab.site import HOST, TUNNEL_CITY
+from lab.pair import Pair
+from lab.site import HOST
 from lab.waiting import wait_until
 
 
@@ -12,25 +12,15 @@ def via(pair):
     return {pair.via(address) for address in HOST.values()}
 
 
-def notices(pair):
-    """Speak into both tunnels: without a probe nobody misses a peer that is not spoken to."""
-    for address in (TUNNEL_CITY[4], SECOND_CITY[4]):
-        pair.site.gw.ping(address, timeout=0.3)
-    return True
-
-
 def test_failover_leaves_a_lost_tunnel_and_comes_back(site):
     pair = Pair(site, hold_time_s=1)
     first, second = pair.first.ifname, pair.name
     wait_until(pair.works, "both families work")
     assert via(pair) == {first}
-    for _ in range(2):
-        pair.first.city.kill()
-        wait_until(lambda: pair.works() and via(pair) == {second},
-                   "all goes by the second", 60)
-        pair.first.city.start()
-        wait_until(lambda: pair.works() and via(pair) == {first},
-                   "all goes by the first again", 60)
+    pair.first.city.kill()
+    wait_until(lambda: via(pair) == {second} and pair.works(), "all goes by the second", 10)
+    pair.first.city.start()
+    wait_until(lambda: via(pair) == {first} and pair.works(), "all goes by the first again", 20)
     assert f"goes by {second} now, no longer by {first}" in pair.vpnd.log()
 
 
@@ -41,9 +31,8 @@ def test_ecmp_uses_both_and_goes_on_with_one(site):
         shown = site.gw.output("ip", family, "route", "show", "proto", 71)
         assert f"dev {pair.first.ifname} weight 1" in shown and f"dev {pair.name} weight 2" in shown
     pair.first.city.kill()
-    wait_until(lambda: notices(pair) and
-               f"by {pair.name} now, no longer by {pair.first.ifname}, {pair.name}"
-               in pair.vpnd.log(), "it leaves", 60)
+    wait_until(lambda: f"by {pair.name} now, no longer by {pair.first.ifname}, {pair.name}"
+               in pair.vpnd.log(), "it leaves", 10)
     assert pair.works() and via(pair) == {pair.name}
 
 
@@ -52,7 +41,7 @@ def test_guard_answers_when_all_tunnels_are_down(site):
     wait_until(pair.works, "both families work")
     pair.first.city.kill()
     pair.second.kill()
-    wait_until(lambda: notices(pair) and via(pair) == {None}, "it is refused", 60)
+    wait_until(lambda: via(pair) == {None}, "it is refused", 10)
     for address in HOST.values():
         done = site.app.run("ping", "-n", "-c", 1, "-W", 2, address, check=False)
         assert "nreachable" in done.stdout + done.stderr or "No route" in done.stdout

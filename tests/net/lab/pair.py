@@ -3,7 +3,7 @@
 from .city import TO_CITY, CityGateway
 from .gate import Gate
 from .gatehouse import tunnel_config, vpnd_config
-from .site import APP_NET, CITY, CITY_NET, HOST, PORT, uri
+from .site import APP_NET, CITY, CITY_NET, HOST, PORT, TUNNEL_CITY, uri
 from .wireguard import Keys
 
 # Addresses inside the second tunnel: here, and at the City.
@@ -33,11 +33,14 @@ class SecondCity(CityGateway):
 class Pair:
     """Both tunnels lead to the City's prefixes; `route` is what each route says beside.
 
-    `more_allowed` are prefixes that both tunnels let through to the City, without a route.
+    `probe_ms` is the time between two probes, `more_allowed` are prefixes that both tunnels let
+    through to the City, without a route.
     """
 
-    def __init__(self, site, *, more_allowed=(), **route):
-        self.first = Gate(site, begin=False, peer={"allowed_ips": [*TO_CITY, *more_allowed]})
+    def __init__(self, site, *, probe_ms=200, more_allowed=(), **route):
+        self.first = Gate(site, begin=False, peer={
+            "allowed_ips": [*TO_CITY, *more_allowed], "probe": TUNNEL_CITY[4],
+            "probe_interval_ms": probe_ms})
         keys, city_keys = Keys(), Keys()
         self.second = SecondCity(site, city_keys, keys.public)
         self.name = site.ifname("gw")
@@ -45,13 +48,33 @@ class Pair:
         tunnel = tunnel_config(site, keys, city_keys.public, name=self.name, port=PORT + 1,
                                endpoint=uri(CITY[4], PORT + 1),
                                addresses=[pair[0] for pair in SECOND.values()],
-                               peer={"allowed_ips": allowed})
+                               peer={"allowed_ips": allowed, "probe": SECOND_CITY[4],
+                                     "probe_interval_ms": probe_ms})
         config = vpnd_config(self.first.tunnel, tunnel)
         for each in config["routes"]:
             each.update(route)
         self.site, self.vpnd, self.ctl = site, self.first.vpnd, self.first.ctl
         self.vpnd.write(config)
         self.vpnd.start()
+
+    def blacken(self):
+        """The Internet drops what carries the first tunnel, both ways and without a word."""
+        self.site.net.run("nft", "-f", "-", stdin="table ip black { chain forward { type filter "
+                          f"hook forward priority 0; udp dport {PORT} drop; }}\n}}")
+
+    def clear(self):
+        self.site.net.run("nft", "delete", "table", "ip", "black")
+
+    def answer_where_asked(self):
+        """Have the City answer each flow by the tunnel that its last packet came by (IPv4)."""
+        first, second = self.first.city.ifname, self.second.ifname
+        self.site.city.run("nft", "-f", "-", stdin=f"""
+            table ip way {{ chain in {{ type filter hook prerouting priority mangle;
+              iifname "{first}" ct mark set 1; iifname "{second}" ct mark set 2
+              iifname "lan" meta mark set ct mark; }}
+            }}""")
+        self.site.city.ip("rule add fwmark 2 lookup 102",
+                          f"route add {APP_NET[4]} dev {second} table 102")
 
     def via(self, address=HOST[4]):
         """The interface that the gateway reaches it by now; None if it is refused."""
