@@ -233,7 +233,8 @@ install: all
 	install -m 644 configs/sysctl.d/50-gatehouse.conf $(LIBDIR)/sysctl.d
 	for page in $(wildcard vpnd/*.[58] natd/*.[58] vpnctl/*.[58]); do \
 		install -m 644 $$page $(MAN)/man$${page##*.}; done
-	for example in $(wildcard configs/*.conf); do install -m 644 $$example $(DOC)/examples; done
+	for example in $(wildcard configs/*.conf configs/*.example); do \
+		install -m 644 $$example $(DOC)/examples; done
 
 deb: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) all

@@ -10,7 +10,7 @@ import pytest
 from lab import process
 from lab.gate import Gate
 from lab.gatehouse import vpnd_config
-from lab.site import CITY_NET
+from lab.site import CITY_NET, TREE, TUNNEL_CITY
 from lab.waiting import wait_until
 
 KEEP = "#!/bin/sh\ncat >>{dir}/told && echo >>{dir}/told\n"
@@ -25,7 +25,8 @@ class Hook:
         self.dir.mkdir()
         self.dir.chmod(0o777)
         self.path = site.file("hook.sh", script.replace("{dir}", str(self.dir)), mode)
-        self.gate = Gate(site, begin=False)
+        self.gate = Gate(site, begin=False, peer={"probe": TUNNEL_CITY[4],
+                                               "probe_interval_ms": 200})
         self.config = {**vpnd_config(self.gate.tunnel), "on_state_change": str(self.path),
                        "hook_timeout_s": 1, **more}
         self.gate.vpnd.write(self.config)
@@ -39,10 +40,9 @@ class Hook:
         return [json.loads(line) for line in self.told().splitlines() if line.endswith("}")]
 
     def lose_the_peer(self):
-        """End the City's gateway; a peer without a probe is missed when it is spoken to."""
+        """End the City's gateway and see that the program is told."""
         self.gate.city.kill()
-        wait_until(lambda: not self.gate.works(1) and
-                   self.last(event="tunnel").get("state") == "down", "the tunnel is down", 60)
+        wait_until(lambda: self.last(event="tunnel").get("state") == "down", "it is down")
 
     def last(self, **what):
         """The newest event of which all of `what` is true."""
@@ -120,3 +120,14 @@ def test_hook_that_others_may_write_is_not_run(site, mode):
     if mode == 0o777:
         hook.path.chmod(0o755)
         hook.lose_the_peer()
+
+
+def test_the_example_says_what_it_was_told(site):
+    hook = Hook(site, (TREE / "configs" / "on_state_change.example").read_text(), hook_timeout_s=5)
+    name = hook.gate.ifname
+    wait_until(lambda: f"{CITY_NET[4]} is reached by {name}" in hook.gate.vpnd.log(), "the first")
+    hook.gate.city.kill()
+    wait_until(lambda: f"on_state_change: {name} is down: peer noc-1 is down" in
+               hook.gate.vpnd.log(), "the loss")
+    wait_until(lambda: f"{CITY_NET[6]} is not reached by this gateway" in hook.gate.vpnd.log(),
+               "and what follows")
