@@ -3,7 +3,10 @@
 
     app - gw(vpnd, natd) - net - city(wireguard-go) - host
 """
+import os
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -48,3 +51,56 @@ def test_unit_waits_for_readiness_and_restarts(unit):
     assert setting(f"{unit}.service", "Restart") == "always"
     assert setting(f"{unit}.service", "ExecStart") == \
         f"@PREFIX@/sbin/{unit} -f -c /etc/gatehouse/{unit}.conf"
+
+
+# Units of others, cut down to their order: with cloud-init much waits for the network.
+NETWORKING = """[Unit]
+DefaultDependencies=no
+Wants=network.target
+After=local-fs.target network-pre.target
+Before=network.target network-online.target
+[Service]
+Type=oneshot
+ExecStart=/bin/true
+"""
+CLOUD_INIT = """[Unit]
+DefaultDependencies=no
+Wants=networking.service
+After=networking.service
+Before=network-online.target sysinit.target
+[Service]
+Type=oneshot
+ExecStart=/bin/true
+"""
+
+
+def boot_order(directory, *changes):
+    """What systemd-analyze has to say of a boot with our units, each change made to their text."""
+    for name, wanted_by in (("vpnd", "multi-user"), ("natd", "multi-user"),
+                            ("networking", "multi-user"), ("cloud-init", "sysinit")):
+        text = {"networking": NETWORKING, "cloud-init": CLOUD_INIT}.get(name) or \
+            re.sub("Documentation=.*", "", (SYSTEMD / f"{name}.service").read_text())
+        for old, new in (("@PREFIX@", str(directory)), *changes):
+            text = text.replace(old, new)
+        (directory / f"{name}.service").write_text(text)
+        wants = directory / f"{wanted_by}.target.wants"
+        wants.mkdir(exist_ok=True)
+        (wants / f"{name}.service").unlink(missing_ok=True)
+        (wants / f"{name}.service").symlink_to(f"../{name}.service")
+    (directory / "sbin").mkdir(exist_ok=True)
+    for name in ("vpnd", "natd"):
+        shutil.copy("/bin/true", directory / "sbin" / name)
+    environment = {**os.environ, "SYSTEMD_UNIT_PATH": f"{directory}:/lib/systemd/system"}
+    said = subprocess.run(["systemd-analyze", "verify", "multi-user.target",
+                           *(directory / f"{name}.service" for name in ("vpnd", "natd"))],
+                          capture_output=True, text=True, check=False, env=environment).stderr
+    return [line for line in said.splitlines()
+            if re.search(r"vpnd|natd|cloud-init|ordering cycle", line)]
+
+
+def test_units_stand_before_the_network_without_a_cycle(tmp_path):
+    for unit in ("vpnd", "natd"):
+        assert "network-pre.target" in setting(f"{unit}.service", "Before").split()
+    assert not boot_order(tmp_path)
+    assert any("ordering cycle" in line
+               for line in boot_order(tmp_path, ("DefaultDependencies=no\nRequires", "Requires")))
