@@ -157,7 +157,12 @@ MAIN = ("-4 route replace 10.40.15.0/24 dev lan", "-6 route replace fd40:15::/64
         "-4 route replace 203.0.113.0/24 dev uplink", "-6 route replace 2001:db8:113::/64 dev uplink",
         "-4 route replace default via 203.0.113.1", "-6 route replace default via 2001:db8:113::1")
 RULES = tuple(f"{family} rule add pref 32766 lookup main" for family in ("-4", "-6"))
+# A flush stops at routes by next hop objects, which some versions of ip(8) fail to remove; so both the
+# route and its guard are taken by name, too.
+EACH = tuple(f"-{family} route del {kind}{prefix}{metric}" for family, prefix in CITY_NET.items()
+             for kind, metric in (("", " metric 50"), ("unreachable ", "")))
 LOOPS = {
+    "each route of ours": EACH,
     "routes of ours": ("-4 route flush proto 71", "-6 route flush proto 71"),
     "main table": ("-4 route flush table main", "-6 route flush table main", *MAIN),
     "rules": ("-4 rule flush", "-6 rule flush", *RULES),
