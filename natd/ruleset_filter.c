@@ -2,6 +2,8 @@
 /* The ruleset's chains that every packet meets: what is tracked, passed on, and let out. */
 #include "natd/ruleset_out.h"
 
+#define COMPARED_MAX 4 /* prefixes of a family */
+
 /* --- what is not tracked ---------------------------------------------------------------------- */
 
 /*
@@ -100,6 +102,8 @@ static void write_forward(struct ruleset_out *out)
 	 */
 	ruleset_note(out, "Known flows go no further than here.");
 	ruleset_rule(out, "ct state established,related accept");
+	ruleset_note(out, "Nor do those that nobody has answered yet.");
+	ruleset_rule(out, "ct status confirmed accept");
 	ruleset_rule(out, "ct state invalid goto drop_invalid");
 	ruleset_rule(out, "iifname %s goto from_uplink", out->uplinks);
 	for (size_t i = 0; i < 2; i++) {
@@ -146,12 +150,27 @@ static void write_input(struct ruleset_out *out)
 	ruleset_end(out);
 }
 
+#define NEVER_UPLINK "counter name \"drop_never_uplink\" drop"
+
+/* Every packet that leaves is held against these. A few comparisons cost less than a set. */
+static void write_never_uplink(struct ruleset_out *out, const struct ruleset_words *w)
+{
+	size_t n = ruleset_count(out, RULESET_NEVER_UPLINK, w->family);
+	char text[PREFIX_STRLEN];
+
+	if (n > COMPARED_MAX)
+		ruleset_rule(out, "%s daddr @never_uplink%c " NEVER_UPLINK, w->ip, w->digit);
+	for (size_t i = 0; n <= COMPARED_MAX && i < out->conf->n_never_uplink; i++) {
+		const struct prefix *prefix = &out->conf->never_uplink[i].prefix;
+
+		if (prefix->addr.family == w->family)
+			ruleset_rule(out, "%s daddr %s " NEVER_UPLINK, w->ip,
+				ruleset_prefix(prefix, text));
+	}
+}
+
 static void write_private(struct ruleset_out *out, const struct ruleset_words *w)
 {
-	if (ruleset_has(out, RULESET_NEVER_UPLINK, w->family))
-		ruleset_rule(out,
-			"%s daddr @never_uplink%c counter name \"drop_never_uplink\" drop", w->ip,
-			w->digit);
 	if (ruleset_has(out, RULESET_EXEMPT, w->family))
 		ruleset_rule(out, "%s daddr @exempt%c accept", w->ip, w->digit);
 	if (ruleset_has(out, RULESET_PRIVATE, w->family))
@@ -179,6 +198,10 @@ static void write_leak(struct ruleset_out *out)
 		out, "leak", "filter hook postrouting priority srcnat + 10; policy accept");
 	ruleset_note(out, "After translation, for what is forwarded and for what this host sends.");
 	ruleset_rule(out, "oifname != %s accept", out->uplinks);
+	for (size_t i = 0; i < 2; i++)
+		write_never_uplink(out, &ruleset_words[i]);
+	ruleset_note(out, "The first packet of such a flow was looked at below.");
+	ruleset_rule(out, "ct status confirmed ct status snat,dnat accept");
 	for (size_t i = 0; i < 2; i++)
 		write_private(out, &ruleset_words[i]);
 	ruleset_rule(out, "ct status snat,dnat accept");

@@ -133,6 +133,15 @@ bool ruleset_has(const struct ruleset_out *out, enum ruleset_set set, enum addr_
 	return next_prefix(out, set, family, &at) != NULL;
 }
 
+size_t ruleset_count(const struct ruleset_out *out, enum ruleset_set set, enum addr_family family)
+{
+	size_t at = 0, n = 0;
+
+	while (next_prefix(out, set, family, &at))
+		n++;
+	return n;
+}
+
 static void write_prefixes(
 	struct ruleset_out *out, enum ruleset_set set, const struct ruleset_words *words)
 {

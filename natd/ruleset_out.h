@@ -56,6 +56,9 @@ enum ruleset_set {
 /* Whether a set of a family has anything in it; one that has not is not written. */
 bool ruleset_has(const struct ruleset_out *out, enum ruleset_set set, enum addr_family family);
 
+/* How many prefixes it has. */
+size_t ruleset_count(const struct ruleset_out *out, enum ruleset_set set, enum addr_family family);
+
 bool ruleset_has_forwards(const struct ruleset_out *out, enum addr_family family);
 bool ruleset_is_reserved(const struct natd_conf *conf, uint32_t port);
 
