@@ -6,6 +6,7 @@
 
 #define PORTS 65536
 #define PART_MIN 1024 /* ports that a part must have to be one of several */
+#define HELD_BACK 8   /* of more ports than the kernel tries, one in so many */
 #define SEARCHED 128  /* ports that the kernel tries in turn, NF_NAT_MAX_ATTEMPTS */
 
 static void mark_taken(const struct natd_conf *conf, bool taken[static PORTS])
@@ -83,7 +84,7 @@ uint32_t ports_count(const struct conf_ports *part)
 
 uint32_t ports_usable(const struct ports *ports)
 {
-	return ports->total <= SEARCHED ? ports->total : ports->total - ports->total / 16;
+	return ports->total <= SEARCHED ? ports->total : ports->total - ports->total / HELD_BACK;
 }
 
 const struct conf_ports *ports_largest(const struct ports *ports)

@@ -77,9 +77,10 @@ def test_udp_that_finds_no_port_is_told_by_icmp(site, family):
     sockets = [site.app.socket(FAMILY[family], socket.SOCK_DGRAM) for _ in range(ASKING)]
     answered, told = 0, 0
     for each in sockets:
-        each.settimeout(0.3)
+        each.settimeout(0.05)
         each.connect((WEB[family], 80))
         each.send(b"who\n")
+    time.sleep(1)
     for each in sockets:
         try:
             each.recv(100)
@@ -106,10 +107,10 @@ def test_flows_of_a_large_range_are_counted_by_sample(site):
 
 
 def test_a_large_range_that_is_full_is_refused_by_the_sample(site):
-    """5,000 ports, of which 4,688 are given out: as far as every second flow tells."""
+    """5,000 ports, of which 4,375 are given out: as far as every second flow tells."""
     natd = Natd(site.gw, natd_config(ports="40000-44999")).start()
     site.app.run("/usr/bin/python3", "-c", MANY_FLOWS, WEB[4], 6000)
-    assert 6000 - 4688 * 1.06 < status(natd)["drops"]["no_port"] < 6000 - 4688 * 0.9
+    assert 6000 - 4375 * 1.08 < status(natd)["drops"]["no_port"] < 6000 - 4375 * 0.92
     assert ("udp", WEB[4], "9") in refused_destinations(site, 4)
     assert "insert_failed=0" in site.gw.output("conntrack", "-S")
 
