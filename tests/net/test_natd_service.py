@@ -21,7 +21,7 @@ from lab.waiting import wait_until
 from lab.whoami import Whoami, ask, ask_tcp, ask_udp, connect
 
 PRIVATE = "net 10.0.0.0/8 or ip6 net fd00::/8"
-REPAIR_SECONDS = 0.2
+REPAIR_SECONDS = 5 * 0.2  # fivefold: the machine may be busy
 CAP_NET_ADMIN = 1 << 12
 POOL = ["203.0.113.21", "203.0.113.22", "203.0.113.23"]
 

@@ -114,10 +114,11 @@ def test_fight_is_no_busy_loop_and_is_said(site):
 
     def ticks():
         return sum(map(int, stat.read_text().split()[13:15]))
-    before, end = ticks(), time.monotonic() + 6
-    while time.monotonic() < end:
+    before, begun, lasted = ticks(), time.monotonic(), 0
+    while lasted < 6 or lasted < 30 and "again and again" not in gate.vpnd.log():
         do(gate, ("-4 route flush proto 71",))
+        lasted = time.monotonic() - begun
     assert "again and again" in gate.vpnd.log()
-    assert ticks() - before < 6 * os.sysconf("SC_CLK_TCK") / 2
+    assert ticks() - before < lasted * os.sysconf("SC_CLK_TCK") / 2
     wait_until(lambda: CITY_NET[4] in site.gw.output("ip", "route", "show", "dev", gate.ifname),
                "the last repair", REPAIRED_S * SLACK)
