@@ -11,6 +11,8 @@ UDP_SEGMENT, SO_RCVBUFFORCE = 103, 33
 PORT = 5400
 RECEIVE_BYTES = 8 << 20
 GROUP_BYTES = 60000  # of datagrams that are handed to the kernel in one piece
+IN_FLIGHT = 192      # datagrams; a TUN device queues 500
+PATIENCE_S = 3
 
 
 def _family(address):
@@ -39,53 +41,67 @@ def plan(seed, count, most):
 
 
 class Receiver:
-    """Takes what comes to `address` in `namespace` until it is stopped."""
+    """Takes what comes to `address` in `namespace` until it is waited for."""
 
-    def __init__(self, namespace, address):
+    def __init__(self, namespace, address, port=PORT):
         self.broken, self.numbers = 0, []
+        self._seen_at, self._stopped = time.monotonic(), False
         self._socket = namespace.socket(_family(address), socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BYTES)
-        self._socket.bind((address, PORT))
-        self._socket.settimeout(0.5)
+        self._socket.bind((address, port))
+        self._socket.settimeout(0.2)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self):
-        while True:
+        while not self._stopped:
             try:
                 data = self._socket.recv(65535)
             except (TimeoutError, socket.timeout):
-                if self.numbers:
-                    return
                 continue
-            except OSError:
-                return
             self.broken += not is_whole(data)
             self.numbers.append(struct.unpack("!I", data[:4])[0])
+            self._seen_at = time.monotonic()
 
-    def wait(self):
-        """Until nothing has come for a moment."""
-        self._thread.join(30)
+    def has_room_for(self, number):
+        """Whether number `number` may leave: no queue on the way holds more than is out then."""
+        return number - (self.numbers[-1] + 1 if self.numbers else 0) <= IN_FLIGHT
+
+    def wait(self, count):
+        """Until `count` have come, and what may come twice; or nothing has come for long."""
+        begun = time.monotonic()
+        while (len(self.numbers) < count
+               and time.monotonic() - max(begun, self._seen_at) < PATIENCE_S):
+            time.sleep(0.01)
+        time.sleep(0.1)
+        self._stopped = True
+        self._thread.join()
         self._socket.close()
 
 
-def send(namespace, address, count=3000, most=1372, seed=1):
-    """Send a flow; rows of one size leave in one piece, as applications in a hurry do it."""
+def send(namespace, receiver, address, count=3000, most=1372, seed=1, port=PORT):
+    """Send a flow; rows of one size leave in one piece, as applications in a hurry do it.
+
+    What is out is bounded by what `receiver` got, so that a loss is never a
+    full queue of a busy machine.
+    """
     number = 0
     with namespace.socket(_family(address), socket.SOCK_DGRAM) as each:
-        each.connect((address, PORT))
+        each.connect((address, port))
         for size, row in plan(seed, count, most):
             rows = [datagram(number + i, size) for i in range(row)]
+            until = time.monotonic() + PATIENCE_S
+            while not receiver.has_room_for(number) and time.monotonic() < until:
+                time.sleep(0.0003)
             each.sendmsg([b"".join(rows)],
                          [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", size))]
                          if row > 1 else [])
             number += row
-            time.sleep(0.0003)
 
 
-def arrives(sender, receiver, address, **options):
+def arrives(sender, receiver, address, count=3000, **options):
     """Send a flow from one namespace to another; returns the finished Receiver."""
     received = Receiver(receiver, address)
-    send(sender, address, **options)
-    received.wait()
+    send(sender, received, address, count=count, **options)
+    received.wait(count)
     return received
