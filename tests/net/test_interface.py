@@ -3,6 +3,10 @@
 
     (app) - gw(vpnd) - net - city(vpnd) - (host)
 """
+import os
+import signal
+import time
+
 import pytest
 
 from lab.city import CITY_ADDRESSES, GW_ADDRESSES, TO_CITY, TO_SITE
@@ -58,6 +62,20 @@ def test_too_big_for_the_new_mtu_is_answered_with_it(site):
     gate.vpnd.reload()
     done = site.app.run("ping", "-n", "-c", 1, "-W", 2, "-s", 1300, "-M", "do", HOST[4], check=False)
     assert "mtu = 1300" in done.stdout + done.stderr
+
+
+def test_first_packet_waits_for_a_monitor_that_is_late_to_see_up(site, ends):
+    site.gw.ip(f"link set {ends.gw.ifname} down")
+    wait_until(lambda: not site.gw.reaches(TUNNEL_CITY[4], timeout=1), "the engine knows of down")
+    monitor = ends.processes[0].pid
+    os.kill(monitor, signal.SIGSTOP)
+    try:
+        site.gw.ip(f"link set {ends.gw.ifname} up")
+        ping = site.gw.start("ping", "-n", "-c", 1, "-W", 15, TUNNEL_CITY[4])
+        time.sleep(0.3)
+    finally:
+        os.kill(monitor, signal.SIGCONT)
+    assert ping.wait(20) == 0
 
 
 def test_link_goes_down_and_up_under_traffic(site, ends):

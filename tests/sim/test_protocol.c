@@ -382,7 +382,24 @@ static void down_device_sends_and_takes_nothing(void **state)
 	world_run_s(w, 1);
 	assert_int_equal(w->hosts[0].delivered, 0);
 	assert_int_equal(w->hosts[1].delivered, 1);
-	assert_int_equal(verdicts(w, 0, PACKET_DOWN), 2);
+	assert_int_equal(verdicts(w, 0, PACKET_DOWN), 1);
+	world_free(w);
+}
+
+/* The interface is up and used before the one who watches links has said so. */
+static void packets_before_word_of_up_are_not_lost(void **state)
+{
+	struct world *w = world_new(seed(), false);
+
+	(void)state;
+	device_set_up(w->hosts[0].device, false, w->now);
+	world_send(w, 0, 100);
+	world_send(w, 0, 100);
+	world_run_s(w, 1);
+	assert_int_equal(w->hosts[0].sent[MESSAGE_INITIATION], 0);
+	device_set_up(w->hosts[0].device, true, w->now);
+	world_run_s(w, 1);
+	assert_int_equal(w->hosts[1].delivered, 2);
 	world_free(w);
 }
 
@@ -421,6 +438,7 @@ int main(void)
 		cmocka_unit_test(any_bytes_of_any_length_change_nothing),
 		cmocka_unit_test(flood_of_initiations_is_answered_with_cookies),
 		cmocka_unit_test(down_device_sends_and_takes_nothing),
+		cmocka_unit_test(packets_before_word_of_up_are_not_lost),
 		cmocka_unit_test(new_private_key_shakes_hands_at_once),
 	};
 

@@ -71,6 +71,8 @@ void device_set_up(struct device *dev, bool up, mono_t now)
 			go_down(peer);
 		} else {
 			timers_persistent_keepalive(peer, now);
+			if (peer->stage.first)
+				handshake_initiate(peer, false, now);
 			timers_schedule(peer);
 		}
 	}

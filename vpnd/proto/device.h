@@ -56,7 +56,11 @@ struct device_upcalls {
 struct device *device_new(const struct device_upcalls *upcalls, void *arg, struct guard *guard);
 void device_free(struct device *dev);
 
-/* Up: timers run and packets pass. Going down forgets all sessions and staged packets. */
+/*
+ * Up: timers run and packets pass. Going down forgets all sessions and staged
+ * packets. What is to be sealed while down is staged: an interface only has
+ * packets if it is up, so word of that is under way.
+ */
 void device_set_up(struct device *dev, bool up, mono_t now);
 
 /*

@@ -80,14 +80,13 @@ static enum packet_verdict take(
 void device_seal_batch(
 	struct device *dev, struct packet *packets, size_t count, size_t mtu, mono_t now)
 {
-	bool ready = dev->up && dev->has_key;
-
 	dev->mtu = mtu;
 	for (size_t i = 0; i < count; i++) {
 		bool led = i && packets[i].follows && packets[i - 1].verdict == PACKET_FORWARD;
 		const struct packet *leader = led ? &packets[i - 1] : NULL;
 
-		packets[i].verdict = ready ? take(dev, &packets[i], leader, now) : PACKET_DOWN;
+		packets[i].verdict =
+			dev->has_key ? take(dev, &packets[i], leader, now) : PACKET_DOWN;
 		dev->verdicts[packets[i].verdict]++;
 	}
 }
