@@ -25,6 +25,7 @@
 
 enum {
 	OUTPUT_MAX = 2048, /* bytes of one run that are logged */
+	READS_AT_ONCE = 16,
 	LINES_PER_MINUTE = 30,
 };
 
@@ -161,12 +162,15 @@ static void arm(struct hook *h, uint64_t delay_us)
 	sd_event_source_set_enabled(h->timer, SD_EVENT_ONESHOT);
 }
 
-/* As far as it fits; the rest is read as well, so that the writer does not hang. */
+/*
+ * As far as it fits; the rest is read as well, so that the writer does not hang. Who writes faster
+ * than we read must not keep us here: what is left is told by the next event.
+ */
 static void read_output(struct hook *h)
 {
-	char rest[512];
+	char rest[4096];
 
-	for (;;) {
+	for (int i = 0; i < READS_AT_ONCE; i++) {
 		bool fits = h->output_len < sizeof(h->output);
 		ssize_t n = fits ? read(h->output_fd, h->output + h->output_len,
 					   sizeof(h->output) - h->output_len)
@@ -221,6 +225,7 @@ static void forget_process(struct hook *h)
 	h->exit = sd_event_source_disable_unref(h->exit);
 	h->io = sd_event_source_disable_unref(h->io);
 	cleanup_close(&h->output_fd);
+	h->output_fd = -1;
 	h->pid = 0;
 }
 
