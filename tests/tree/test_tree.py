@@ -96,6 +96,7 @@ def test_main_may_put_the_program_together(copy):
     ("base/util.c", LICENCE + "int planted;\n", "says nothing"),
     ("planted.py", "print()\n", "SPDX"),
     ("planted", "#!/bin/sh\n", "SPDX"),
+    ("planted.8", ".Nm\n" "<<<<<<< HEAD\n", "line 2 is a mark of a merge"),
 ])
 def test_planted_file_is_noticed(tmp_path, name, text, reason):
     (tmp_path / "base").mkdir()
