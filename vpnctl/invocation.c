@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 
 #define SHOWN 48     /* bytes of a wrong word, escaped, that are shown */
 #define WORDS_LEN 64 /* bytes of a command's words */
+
+_Static_assert(COMMAND_OPTIONS_MAX <= 32, "a bit for each");
 
 __attribute__((format(printf, 2, 3))) static int wrong(char *err, const char *format, ...)
 {
@@ -120,8 +123,19 @@ static int take_flag(struct invocation *inv, const char *name, const char *argum
 	return 0;
 }
 
-/* Take all flags. *given becomes the mask of them, and what is left of argv starts at optind. */
-static int take_flags(int argc, char **argv, struct invocation *inv, unsigned int *given, char *err)
+/* Of a letter among others, as in "-hx", getopt tells which it is, but not where. */
+static int unknown_option(char *err, char *const *argv)
+{
+	const char letter[] = {'-', (char)optopt, '\0'};
+
+	return unknown_flag(err, optopt ? letter : argv[optind - 1]);
+}
+
+/*
+ * Take all flags. *given gets a bit for each, by its row, and what is left of argv starts at
+ * optind.
+ */
+static int take_flags(int argc, char **argv, struct invocation *inv, uint32_t *given, char *err)
 {
 	struct option options[COMMAND_OPTIONS_MAX + 1] = {0};
 	int index = 0, r = 0, c;
@@ -138,9 +152,9 @@ static int take_flags(int argc, char **argv, struct invocation *inv, unsigned in
 		else if (c == ':')
 			r = wrong(err, "%s needs an argument", argv[optind - 1]);
 		else if (c != 0)
-			r = unknown_flag(err, argv[optind - 1]);
+			r = unknown_option(err, argv);
 		else {
-			*given |= command_options[index].flag;
+			*given |= UINT32_C(1) << index;
 			r = take_flag(inv, command_options[index].name, optarg, err);
 		}
 	}
@@ -199,12 +213,12 @@ static int take_command(char *const *argv, struct invocation *inv, char *err)
 	return unknown_command(argv, err);
 }
 
-static int check_fit(const struct invocation *inv, unsigned int given, char *err)
+static int check_fit(const struct invocation *inv, uint32_t given, char *err)
 {
 	const struct command *command = inv->command;
 
 	for (size_t i = 0; i < command_n_options; i++) {
-		if (given & command_options[i].flag & ~command->flags)
+		if (given >> i & 1 && command_options[i].flag & ~command->flags)
 			return wrong(
 				err, "%s takes no --%s", command->words, command_options[i].name);
 	}
@@ -220,7 +234,7 @@ int invocation_parse(
 	int argc, char **argv, struct invocation *out, char err[static INVOCATION_ERROR_LEN])
 {
 	struct invocation inv = {.run_dir = ARGS_RUN_DIR, .timeout_s = INVOCATION_TIMEOUT_S};
-	unsigned int given = 0;
+	uint32_t given = 0;
 	int r = take_flags(argc, argv, &inv, &given, err);
 
 	if (r == 0 && optind < argc)

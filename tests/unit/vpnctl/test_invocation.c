@@ -96,10 +96,13 @@ static void wrong_lines_are_refused_with_what_was_meant(void **state)
 	assert_refused("\033[2J", "unknown command \"\\x1b[2J\"");
 	assert_refused("status --jsn", "unknown flag \"--jsn\", did you mean \"--json\"?");
 	assert_refused("status -x", "unknown flag \"-x\"");
+	assert_refused("status -hx", "unknown flag \"-x\"");
 	assert_refused("status --json=1", "unknown flag \"--json=1\", did you mean \"--json\"?");
 	assert_refused("wait --for", "--for needs an argument");
 	assert_refused("genkey --json", "genkey takes no --json");
 	assert_refused("status --timeout 3", "status takes no --timeout");
+	assert_refused("status --kill", "status takes no --kill");
+	assert_refused("wait --for nat --limit 3", "wait takes no --limit");
 	assert_refused("status now", "status takes no arguments");
 	assert_refused("key ensure", "key ensure needs FILE");
 	assert_refused("key ensure a b", "key ensure takes only FILE");
