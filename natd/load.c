@@ -120,6 +120,15 @@ int load_has(struct nft *nft, const char *head, char *why, size_t whylen)
 	return listing_find(found, head) != NULL;
 }
 
+bool load_is_claimed(struct nft *nft)
+{
+	_cleanup_free_ char *guard = NULL;
+	char why[256];
+
+	return nft_list(nft, RULESET_FAMILY, RULESET_GUARD, &guard, why, sizeof(why)) == 0 &&
+	       strstr(guard, "flags owner");
+}
+
 int load_remove(struct nft *nft, char *why, size_t whylen)
 {
 	return nft_run(nft,

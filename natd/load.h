@@ -3,6 +3,7 @@
 #ifndef NATD_LOAD_H
 #define NATD_LOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -43,6 +44,12 @@ int load_diff(struct nft *nft, const struct listing *wanted, FILE *f, char *why,
  * negative errno with `why` filled.
  */
 int load_has(struct nft *nft, const char *head, char *why, size_t whylen);
+
+/*
+ * Whether a natd runs in this network namespace, whichever its run directory is: it holds the guard
+ * (natd/ruleset.h). False as well where the kernel has no tables with an owner.
+ */
+bool load_is_claimed(struct nft *nft);
 
 /* Remove our table. Returns 0, also if there was none, or a negative errno with `why` filled. */
 int load_remove(struct nft *nft, char *why, size_t whylen);

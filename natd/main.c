@@ -12,6 +12,7 @@
 #include "natd/active.h"
 #include "natd/load.h"
 #include "natd/natd.h"
+#include "natd/ruleset.h"
 #include "netlink/nft.h"
 
 enum { EXIT_USAGE = 2 };
@@ -61,6 +62,10 @@ static int diff(const char *path)
 	if (r < 0)
 		return EXIT_USAGE;
 	r = nft_new(&nft);
+	if (r == 0) /* it would stay so */
+		r = load_has(nft, RULESET_DRAINING, why, sizeof(why));
+	if (r > 0)
+		r = active_drain(active, true);
 	if (r == 0)
 		r = load_diff(nft, active->wanted, stdout, why, sizeof(why));
 	if (r < 0)
@@ -91,6 +96,10 @@ static int flush(const char *run_dir)
 	if (r < 0)
 		return EXIT_FAILURE;
 	r = nft_new(&nft);
+	if (r == 0 && load_is_claimed(nft)) {
+		log_err("natd runs in this network namespace: stop it first");
+		return EXIT_FAILURE;
+	}
 	if (r == 0)
 		r = load_remove(nft, why, sizeof(why));
 	if (r < 0)
@@ -126,6 +135,11 @@ int main(int argc, char **argv)
 		return r > 0 ? EXIT_SUCCESS : EXIT_USAGE;
 	if (print && !args.check) {
 		fprintf(stderr, "natd: --print goes with -n\nTry: natd --help\n");
+		return EXIT_USAGE;
+	}
+	if (remove + differs + args.check > 1) {
+		fprintf(stderr,
+			"natd: -n, --diff and --flush exclude each other\nTry: natd --help\n");
 		return EXIT_USAGE;
 	}
 	log_init("natd", LOG_DEST_AUTO, args.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);

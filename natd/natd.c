@@ -412,11 +412,7 @@ static int prepare(struct natd *natd)
  */
 static int claim(struct natd *natd)
 {
-	_cleanup_free_ char *guard = NULL;
-	char why[NATD_WHY_SIZE];
-	int r = nft_list(natd->guard, RULESET_FAMILY, RULESET_GUARD, &guard, why, sizeof(why));
-
-	if (r == 0 && strstr(guard, "flags owner")) {
+	if (load_is_claimed(natd->guard)) {
 		log_err("another natd runs in this network namespace: it holds the "
 			"table " RULESET_FAMILY " " RULESET_GUARD);
 		return -EBUSY;

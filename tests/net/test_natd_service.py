@@ -130,6 +130,24 @@ def test_diff_tells_what_a_config_would_change(site, natd):
     assert diff().returncode == 2
 
 
+def test_diff_does_not_take_a_drain_for_a_difference(site, natd):
+    def diff():
+        return site.gw.run(NATD, "--diff", "-c", natd.config, check=False)
+    assert control(natd, "drain")["ok"]
+    assert (diff().returncode, diff().stdout) == (0, "")
+    natd.write(natd_config(timeouts="cloud"))
+    other = diff()
+    assert other.returncode == 1 and "draining" not in other.stdout
+
+
+@pytest.mark.parametrize("flags, code", [(["--run-dir", "/run/elsewhere"], 1), (["-n"], 2), (["--diff"], 2)])
+def test_rules_of_a_natd_that_runs_are_not_flushed(site, natd, flags, code):
+    before = site.gw.output("nft", "-a", "list", "ruleset")
+    done = site.gw.run(NATD, "--flush", "-c", natd.config, *flags, check=False)
+    assert done.returncode == code and done.stderr
+    assert site.gw.output("nft", "-a", "list", "ruleset") == before
+
+
 @pytest.mark.parametrize("managed", [False, True])
 def test_settings_of_the_kernel_are_changed_only_if_the_config_says_so(site, managed):
     name = "net.netfilter.nf_conntrack_icmp_timeout"
