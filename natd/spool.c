@@ -165,12 +165,15 @@ static void *run(void *arg)
 
 	pthread_mutex_lock(&spool->lock);
 	while (!spool->ending || spool->used) {
-		if (spool->retarget)
-			open_target(spool);
-		else if (spool->used)
-			write_chunk(spool);
-		else
+		if (!spool->retarget && !spool->used) {
 			pthread_cond_wait(&spool->more, &spool->lock);
+			continue;
+		}
+		/* What kept it from being opened before may be over. */
+		if (spool->retarget || (spool->path && spool->fd < 0))
+			open_target(spool);
+		if (spool->used)
+			write_chunk(spool);
 	}
 	pthread_mutex_unlock(&spool->lock);
 	return NULL;

@@ -105,6 +105,30 @@ static void what_cannot_be_written_is_counted_with_the_reason(void **state)
 	spool_free(spool);
 }
 
+static void a_file_is_opened_as_soon_as_it_can_be(void **state)
+{
+	char parent[64], file[96];
+	struct spool *spool;
+	struct spool_stats stats;
+
+	(void)state;
+	snprintf(parent, sizeof(parent), "%s/later", dir);
+	snprintf(file, sizeof(file), "%s/flows.jsonl", parent);
+	spool = make(file);
+	assert_int_equal(spool_put(spool, "one\n", 4), 0);
+	stats = await(spool, 1);
+	assert_int_equal(stats.dropped, 1);
+	assert_int_equal(stats.error, -ENOENT);
+	assert_int_equal(mkdir(parent, 0700), 0);
+	assert_int_equal(spool_put(spool, "two\n", 4), 0);
+	stats = await(spool, 2);
+	assert_int_equal(stats.written, 1);
+	assert_int_equal(stats.error, 0);
+	spool_free(spool);
+	unlink(file);
+	rmdir(parent);
+}
+
 /* A pipe that nobody reads from. */
 static void a_stuck_file_holds_up_nobody(void **state)
 {
@@ -151,6 +175,7 @@ int main(void)
 		cmocka_unit_test(lines_arrive_whole_and_in_order),
 		cmocka_unit_test(a_moved_file_is_made_anew_when_it_is_said_again),
 		cmocka_unit_test(what_cannot_be_written_is_counted_with_the_reason),
+		cmocka_unit_test(a_file_is_opened_as_soon_as_it_can_be),
 		cmocka_unit_test(a_stuck_file_holds_up_nobody),
 	};
 
