@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "natd/conf.h"
+#include "natd/flow_role.h"
 #include "netlink/conntrack.h"
 #include "netlink/model.h"
 
@@ -20,13 +21,15 @@ struct addrs {
 
 struct flow_flush {
 	sd_event *event;
+	const struct natd_conf *conf;
 	struct addrs present; /* on the uplinks when last looked at */
 	struct addrs gone;    /* whose flows are being ended */
-	bool again;           /* more have gone since the list was begun */
+	bool untranslated;    /* those are being ended as well */
+	bool again;           /* there is more to end since the list was begun */
 	struct conntrack_list *list;
 	struct conntrack_request *request;
 	sd_event_source *parts;
-	uint64_t ended;
+	uint64_t ended, ended_untranslated;
 };
 
 /* --- addresses -------------------------------------------------------------------------------- */
@@ -90,6 +93,36 @@ static bool is_present(const struct nl_state *net, const struct addr *addr)
 
 /* --- ending flows ----------------------------------------------------------------------------- */
 
+static bool covers(const struct natd_prefix *prefixes, size_t n, const struct addr *addr)
+{
+	for (size_t i = 0; i < n; i++)
+		if (prefix_contains(&prefixes[i].prefix, addr))
+			return true;
+	return false;
+}
+
+/* Where the subnets go with their own addresses. */
+static bool is_reached_as_it_is(const struct flow_flush *flush, const struct addr *addr)
+{
+	const struct natd_conf *conf = flush->conf;
+
+	for (size_t i = 0; i < conf->n_subnets; i++)
+		if (prefix_contains(&conf->subnets[i].prefix, addr))
+			return true;
+	return covers(conf->never_uplink, conf->n_never_uplink, addr) ||
+	       covers(conf->exempt, conf->n_exempt, addr) || has(&flush->present, addr);
+}
+
+static bool should_be_translated(const struct flow_flush *flush, const struct conntrack_flow *flow)
+{
+	struct flow_role role;
+
+	return !flow->src_nat && !flow->dst_nat && flow_role_of(flush->conf, flow, &role) &&
+	       !role.inward &&
+	       natd_translation_of(&flush->conf->subnets[role.subnet]) != NATD_NONE &&
+	       !is_reached_as_it_is(flush, &flow->original.dst);
+}
+
 static void end_flow(enum conntrack_event event, const struct conntrack_flow *flow, void *arg)
 {
 	struct flow_flush *flush = arg;
@@ -98,6 +131,8 @@ static void end_flow(enum conntrack_event event, const struct conntrack_flow *fl
 	if ((flow->src_nat && has(&flush->gone, &flow->reply.dst)) ||
 		(flow->dst_nat && has(&flush->gone, &flow->original.dst)))
 		flush->ended += conntrack_delete(flush->request, flow) == 0;
+	else if (flush->untranslated && should_be_translated(flush, flow))
+		flush->ended_untranslated += conntrack_delete(flush->request, flow) == 0;
 }
 
 static void begin(struct flow_flush *flush);
@@ -111,6 +146,15 @@ static void finish(struct flow_flush *flush)
 	flush->request = NULL;
 }
 
+static void tell(const struct flow_flush *flush)
+{
+	if (flush->gone.n)
+		log_notice("%" PRIu64 " flows ended, whose address has gone", flush->ended);
+	if (flush->ended_untranslated)
+		log_notice("%" PRIu64 " flows ended that were not translated, and now would be",
+			flush->ended_untranslated);
+}
+
 static int on_part(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
 	struct flow_flush *flush = arg;
@@ -122,13 +166,15 @@ static int on_part(sd_event_source *source, int fd, uint32_t events, void *arg)
 	if (r > 0)
 		return 0;
 	if (r < 0)
-		log_warn("cannot end all flows of an address that has gone: %s", strerror(-r));
+		log_warn("cannot end all flows that cannot go on: %s", strerror(-r));
 	finish(flush);
-	log_notice("%" PRIu64 " flows ended, whose address has gone", flush->ended);
-	if (flush->again)
+	tell(flush);
+	if (flush->again) {
 		begin(flush);
-	else
-		clear(&flush->gone);
+		return 0;
+	}
+	clear(&flush->gone);
+	flush->untranslated = false;
 	return 0;
 }
 
@@ -137,7 +183,7 @@ static void begin(struct flow_flush *flush)
 	int r;
 
 	flush->again = false;
-	flush->ended = 0;
+	flush->ended = flush->ended_untranslated = 0;
 	r = conntrack_list_new(ADDR_NONE, &flush->list);
 	if (r == 0)
 		r = conntrack_request_new(&flush->request);
@@ -145,7 +191,7 @@ static void begin(struct flow_flush *flush)
 		r = sd_event_add_io(flush->event, &flush->parts, conntrack_list_fd(flush->list),
 			EPOLLIN, on_part, flush);
 	if (r < 0) {
-		log_warn("cannot end the flows of an address that has gone: %s", strerror(-r));
+		log_warn("cannot end the flows that cannot go on: %s", strerror(-r));
 		finish(flush);
 	}
 }
@@ -169,29 +215,45 @@ static void note_gone(struct flow_flush *flush, const struct nl_state *net)
 	}
 }
 
-void flow_flush_look(
-	struct flow_flush *flush, const struct natd_conf *conf, const struct nl_state *net)
+static void begin_if_idle(struct flow_flush *flush)
+{
+	if (flush->again && !flush->list)
+		begin(flush);
+}
+
+void flow_flush_untranslated(struct flow_flush *flush)
+{
+	flush->untranslated = flush->again = true;
+	begin_if_idle(flush);
+}
+
+void flow_flush_look(struct flow_flush *flush, const struct nl_state *net)
 {
 	note_gone(flush, net);
 	for (size_t i = 0; i < net->n_addrs; i++) {
 		const struct nl_ifaddr *addr = &net->addrs[i];
 
-		if (!is_uplink(conf, net, addr->ifindex))
+		if (!is_uplink(flush->conf, net, addr->ifindex))
 			continue;
 		drop(&flush->gone, &addr->local.addr); /* back before its flows were looked for */
 		put(&flush->present, &addr->local.addr);
 	}
-	if (flush->again && !flush->list)
-		begin(flush);
+	begin_if_idle(flush);
 }
 
-int flow_flush_new(sd_event *event, struct flow_flush **out)
+void flow_flush_set_conf(struct flow_flush *flush, const struct natd_conf *conf)
+{
+	flush->conf = conf;
+}
+
+int flow_flush_new(sd_event *event, const struct natd_conf *conf, struct flow_flush **out)
 {
 	struct flow_flush *flush = calloc(1, sizeof(*flush));
 
 	if (!flush)
 		return -ENOMEM;
 	flush->event = sd_event_ref(event);
+	flush->conf = conf;
 	*out = flush;
 	return 0;
 }

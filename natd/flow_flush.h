@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
+ * Ends flows that cannot go on as they began.
+ *
  * When an address of an uplink goes, the flows that it translates are ended: their answers cannot
  * come any more, and an inside host that speaks on learns that at once instead of after minutes.
  * Flows by other addresses are not touched.
+ *
+ * Whether a flow is translated the kernel decides at its first packet. One of a subnet that began
+ * before the ruleset stood, or under a config that let it out as it was, is dropped by the ruleset
+ * from then on, and every packet that the host still sends keeps it alive. Ended, the next packet
+ * begins one that is translated.
  */
 #ifndef NATD_FLOW_FLUSH_H
 #define NATD_FLOW_FLUSH_H
@@ -13,12 +20,20 @@ struct flow_flush;
 struct natd_conf;
 struct nl_state;
 
-/* Returns 0 or -ENOMEM. */
-int flow_flush_new(sd_event *event, struct flow_flush **out);
+/* `conf` is borrowed until flow_flush_set_conf. Returns 0 or -ENOMEM. */
+int flow_flush_new(sd_event *event, const struct natd_conf *conf, struct flow_flush **out);
 void flow_flush_free(struct flow_flush *flush);
 
+/* Another config is in force. */
+void flow_flush_set_conf(struct flow_flush *flush, const struct natd_conf *conf);
+
 /* Look at what addresses there are now, and end the flows of those that have gone. */
-void flow_flush_look(
-	struct flow_flush *flush, const struct natd_conf *conf, const struct nl_state *net);
+void flow_flush_look(struct flow_flush *flush, const struct nl_state *net);
+
+/*
+ * End the flows that hosts of translated subnets began and that are not translated, but for those
+ * to subnets, never_uplink, exempt and the uplinks' own addresses.
+ */
+void flow_flush_untranslated(struct flow_flush *flush);
 
 #endif

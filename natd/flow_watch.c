@@ -76,7 +76,7 @@ int flow_watch_new(sd_event *event, const struct natd_conf *conf, struct flow_wa
 	if (r == 0)
 		r = flows_new(conf, &hooks, clock_mono(), &watch->flows);
 	if (r == 0)
-		r = flow_flush_new(event, &watch->flush);
+		r = flow_flush_new(event, conf, &watch->flush);
 	if (r == 0)
 		r = conntrack_request_new(&watch->request);
 	if (r == 0)
@@ -104,13 +104,19 @@ void flow_watch_free(struct flow_watch *watch)
 void flow_watch_set_conf(struct flow_watch *watch, const struct natd_conf *conf)
 {
 	flows_set_conf(watch->flows, conf);
+	flow_flush_set_conf(watch->flush, conf);
 	if (flow_log_configure(watch->log, &conf->flow_log) < 0)
 		log_err("out of memory: the log of flows stays where it was");
 }
 
 void flow_watch_net(struct flow_watch *watch, const struct nl_state *net)
 {
-	flow_flush_look(watch->flush, flows_conf(watch->flows), net);
+	flow_flush_look(watch->flush, net);
+}
+
+void flow_watch_end_untranslated(struct flow_watch *watch)
+{
+	flow_flush_untranslated(watch->flush);
 }
 
 struct flow_log *flow_watch_log(const struct flow_watch *watch)

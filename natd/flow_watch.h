@@ -29,6 +29,10 @@ void flow_watch_net(struct flow_watch *watch, const struct nl_state *net);
 const struct flows *flow_watch_flows(const struct flow_watch *watch);
 const struct conntrack_follow_counters *flow_watch_counters(const struct flow_watch *watch);
 
+/* A ruleset has come into force under which flows may lack the translation that they should have.
+ */
+void flow_watch_end_untranslated(struct flow_watch *watch);
+
 struct flow_log *flow_watch_log(const struct flow_watch *watch);
 
 /* The kernel's own counts. Returns 0 or a negative errno. */

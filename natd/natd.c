@@ -280,6 +280,8 @@ int natd_reload(struct natd *natd, char *err, size_t errlen)
 		return r;
 	}
 	flow_watch_set_conf(natd->flows, next->conf);
+	if (strcmp(next->hash, natd->active->hash) != 0)
+		flow_watch_end_untranslated(natd->flows);
 	active_free(natd->active);
 	natd->active = next;
 	install_guard(natd);
@@ -435,6 +437,8 @@ static int first_install(struct natd *natd)
 	r = install(natd, natd->active);
 	if (r < 0)
 		log_err("the ruleset is not in force: %s", natd->ruleset_why);
+	else
+		flow_watch_end_untranslated(natd->flows);
 	return r;
 }
 

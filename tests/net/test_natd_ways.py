@@ -7,6 +7,7 @@
 """
 import socket
 import threading
+import time
 
 import pytest
 
@@ -65,6 +66,44 @@ def test_forwarded_port_is_not_taken_from_the_gateways_inside_address(site):
 
 
 # --- ways -------------------------------------------------------------------------------------------
+
+
+class Speaker:
+    """A host that goes on sending from one UDP port; `sees` is as whom the web knows it."""
+
+    def __init__(self, site, whoami):
+        self._seen = whoami.seen
+        self._socket = site.app.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("", 5060))
+        site.closers.append(self._socket.close)
+
+    def sees(self, host):
+        del self._seen[:]
+        self._socket.sendto(b"who\n", (WEB[4], 80))
+        wait = time.monotonic() + 0.2
+        while time.monotonic() < wait and not self._seen:
+            time.sleep(0.01)
+        return {seen[1] for seen in self._seen} == {host}
+
+
+def test_flow_that_began_before_natd_is_translated_soon_after_its_start(site):
+    """Every packet keeps it alive, and no packet of a flow that began untranslated would pass."""
+    speaker = Speaker(site, Whoami(site.web))
+    site.gw.run("nft", "add table inet other; add chain inet other look { type filter hook forward "
+                       "priority 0; }; add rule inet other look ct state new")
+    assert speaker.sees(APP[4])
+    natd = Natd(site.gw, natd_config()).start()
+    wait_until(lambda: speaker.sees(GW[4]), "it is translated")
+    assert "1 flows ended that were not translated" in natd.log()
+
+
+def test_flow_that_was_exempt_is_translated_soon_after_a_reload(site):
+    speaker = Speaker(site, Whoami(site.web))
+    natd = Natd(site.gw, natd_config(exempt=[WEB[4] + "/32"])).start()
+    assert speaker.sees(APP[4])
+    natd.write(natd_config())
+    assert control(natd, "reload")["ok"]
+    wait_until(lambda: speaker.sees(GW[4]), "it is translated")
 
 
 def test_exempt_destinations_see_the_private_source(site):
