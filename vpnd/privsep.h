@@ -33,7 +33,6 @@ enum {
 	PRIVSEP_VIA = 8,              /* tunnels that one route may use */
 	PRIVSEP_TUNNELS = 256,        /* slots are smaller than this */
 	PRIVSEP_STATE_MAX = 64 << 20, /* bytes of a tunnel's state */
-	PRIVSEP_ENGINE_NICE = -10,    /* so that packets do not wait behind ordinary work */
 };
 
 enum privsep_type {

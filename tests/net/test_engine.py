@@ -7,6 +7,9 @@ import os
 import pathlib
 import pwd
 import stat
+import subprocess
+
+import pytest
 
 from lab import process
 from lab.gate import Gate
@@ -36,6 +39,20 @@ def test_engine_of_a_bare_interface_has_none_either(site):
                "it has given its rights away")
     status = process.status(process.children(monitor.pid)[0])
     assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0
+
+
+def may_be_less_nice():
+    done = subprocess.run(["nice", "-n", "-10", "nice"], capture_output=True, text=True, check=True)
+    return done.stdout.strip() == "-10"
+
+
+@pytest.mark.skipif(not may_be_less_nice(), reason="a container without CAP_SYS_NICE")
+def test_packets_do_not_wait_behind_ordinary_work(site):
+    gate = Gate(site)
+    assert os.getpriority(os.PRIO_PROCESS, gate.vpnd.engine) == -10
+    gate.vpnd.kill_engine()
+    assert gate.works(10)
+    assert os.getpriority(os.PRIO_PROCESS, gate.vpnd.engine) == -10
 
 
 def test_engine_holds_only_descriptors_it_needs(site):

@@ -69,7 +69,8 @@ def test_hook_is_told_of_tunnels_and_prefixes(site):
 
 def test_hook_gets_nothing_but_its_input(site):
     hook = Hook(site, "#!/bin/sh\n{ id -un; env | sort; ls /proc/self/fd; ulimit -c\n"
-                      "cat /proc/self/status; } >{dir}/told.$$ && mv {dir}/told.$$ {dir}/told\n")
+                      "cat /proc/self/status; printf 'Nice:\\t%s\\n' $(nice); } >{dir}/told.$$\n"
+                      "mv {dir}/told.$$ {dir}/told\n")
     wait_until(hook.told, "it ran")
     lines = hook.told().splitlines()
     assert lines[0] == "gatehouse"
@@ -78,6 +79,7 @@ def test_hook_gets_nothing_but_its_input(site):
     status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
     assert int(status["CapBnd"], 16) == int(status["CapPrm"], 16) == 0
     assert status["NoNewPrivs"] == "1" and int(status["SigBlk"], 16) == 0
+    assert status["Nice"] == "0"
 
 
 def test_root_may_be_asked_for_and_keeps_one_capability(site):

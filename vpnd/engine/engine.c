@@ -6,7 +6,6 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/channel.h"
@@ -391,8 +390,6 @@ static int set_up(struct engine *engine, int channel_fd)
 	/* What confine_engine leaves us no way to ask. */
 	gethostname(engine->host, sizeof(engine->host) - 1);
 	engine->monitor_pid = getppid();
-	/* Who wakes up first works off more at a time; where that is not granted all else works. */
-	setpriority(PRIO_PROCESS, 0, PRIVSEP_ENGINE_NICE);
 	randombytes_buf(seed, sizeof(seed));
 	engine->guard = guard_new(seed);
 	if (!engine->guard)

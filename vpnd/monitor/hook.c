@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <systemd/sd-event.h>
@@ -128,6 +129,7 @@ static int become_hook(const struct hook *h, int in, int out, pid_t monitor)
 	if (r == 0 && chdir("/") < 0)
 		r = -errno;
 	umask(022);
+	setpriority(PRIO_PROCESS, 0, 0); /* as ordinary programs have it, not as we do */
 	if (r == 0)
 		r = give_up_privilege(&h->config);
 	if (r == 0)

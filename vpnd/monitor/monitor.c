@@ -33,6 +33,7 @@
 #include "vpnd/monitor/handover.h"
 #include "vpnd/monitor/hook.h"
 #include "vpnd/monitor/labels.h"
+#include "vpnd/monitor/process.h"
 #include "vpnd/monitor/reconcile.h"
 #include "vpnd/monitor/state.h"
 #include "vpnd/monitor/tell.h"
@@ -125,18 +126,19 @@ static int find_user(struct monitor *m)
 
 /*
  * Every tunnel and every key is a descriptor, and all are in flight at once when an engine starts.
- * How nice it is to others it sets itself, without any privilege.
+ * Each engine inherits our priority: woken first, it works off more at a time. A limit to raise
+ * would be another way, but takes a privilege that containers lack more often than this one. Where
+ * it is not granted all else works.
  */
 static void raise_limits(void)
 {
-	const struct rlimit nice = {20 - PRIVSEP_ENGINE_NICE, 20 - PRIVSEP_ENGINE_NICE};
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
-	setrlimit(RLIMIT_NICE, &nice);
+	setpriority(PRIO_PROCESS, 0, PROCESS_NICE);
 }
 
 /*

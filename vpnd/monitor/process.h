@@ -5,6 +5,9 @@
 
 #include <sys/types.h>
 
+/* Of monitor and engine, so that packets do not wait behind ordinary work. */
+#define PROCESS_NICE (-10)
+
 /* Give signals back their default effect: the monitor blocks those that its event loop reads. */
 int process_reset_signals(void);
 
