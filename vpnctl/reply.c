@@ -59,6 +59,8 @@ static const struct field tunnel_rows[] = {
 	ROW(tunnel, COUNT, rx_packets),
 	ROW(tunnel, COUNT, tx_packets),
 	ROW(tunnel, COUNTERS, drops),
+	ROW(tunnel, TEXTS, offloads),
+	ROW(tunnel, COUNTERS, fallbacks),
 	ROW(tunnel, OBJECTS, peers, .table = &peer_table),
 };
 static const struct field_table tunnel_table = TABLE(tunnel, tunnel_rows);

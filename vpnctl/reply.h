@@ -48,8 +48,10 @@ struct reply_tunnel {
 	double rtt_ms, rtt_min_ms, rtt_max_ms, jitter_ms;
 	double loss; /* ratio, 0 to 1 */
 	int64_t rx_bytes, tx_bytes, rx_packets, tx_packets;
-	struct field_list drops; /* counters */
-	struct field_list peers; /* struct reply_peer */
+	struct field_list drops;     /* counters */
+	struct field_list offloads;  /* texts: what is in use */
+	struct field_list fallbacks; /* counters: how often the kernel refused them */
+	struct field_list peers;     /* struct reply_peer */
 };
 
 struct reply_route {

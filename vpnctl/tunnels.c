@@ -48,6 +48,15 @@ static void put_peer(
 		table_note_foreign(table, "try", peer->advice);
 }
 
+static void note_counters(struct table *table, const char *what, const struct field_list *counters)
+{
+	_cleanup_free_ char *text = view_counters(counters);
+
+	/* "0" and "-" are not worth a line. */
+	if (text && strlen(text) > 1)
+		table_note(table, what, text);
+}
+
 static void put_tunnel(struct table *table, const struct reply_tunnel *tunnel)
 {
 	static const struct reply_peer none = {.allowed_ips_count = FIELD_UNKNOWN,
@@ -62,10 +71,8 @@ static void put_tunnel(struct table *table, const struct reply_tunnel *tunnel)
 		put_peer(table, tunnel, &none);
 	for (size_t i = 0; i < tunnel->peers.n; i++)
 		put_peer(table, tunnel, &peers[i]);
-	_cleanup_free_ char *drops = view_counters(&tunnel->drops);
-	/* "0" and "-" are not worth a line. */
-	if (drops && strlen(drops) > 1)
-		table_note(table, "drops", drops);
+	note_counters(table, "drops", &tunnel->drops);
+	note_counters(table, "fallbacks", &tunnel->fallbacks);
 }
 
 int tunnels_print(const struct view *view, struct pen pen)

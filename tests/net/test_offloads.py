@@ -27,6 +27,9 @@ from lab.wireguard import Keys
 BULK = 6_000_000
 SWITCHES = ("tun_offload", "udp_segmentation", "udp_coalescing")
 OFF = dict.fromkeys(SWITCHES, False)
+OFFLOADS = {**dict.fromkeys(("tun_tcp4", "tun_tcp6", "tun_udp4", "tun_udp6"), "tun_offload"),
+            "udp4_segmentation": "udp_segmentation", "udp6_segmentation": "udp_segmentation",
+            "udp4_coalescing": "udp_coalescing", "udp6_coalescing": "udp_coalescing"}
 WAYS = {"all": {}, **{f"no-{switch}": {switch: False} for switch in SWITCHES}, "none": OFF}
 SYS_PIDFD_GETFD = 438
 WRONG = re.compile(r"\(incorrect|bad (udp )?cksum")  # as tcpdump says it
@@ -88,9 +91,13 @@ def check_bulk(site):
 def test_flows_arrive_in_order_and_unchanged(site, way):
     Whoami(site.host)
     Whoami(site.app)
-    start_gate(site, WAYS[way])
+    gate = start_gate(site, WAYS[way])
     check_flows(site)
     check_bulk(site)
+    tunnel, = gate.ctl.status()[1]["tunnels"]
+    assert tunnel["offloads"] == [name for name in OFFLOADS
+                                  if WAYS[way].get(OFFLOADS[name], True)]
+    assert tunnel["fallbacks"] == {"tun": 0, "udp": 0}
 
 
 @pytest.mark.parametrize("ours,theirs,outer", [("all", "all", 4), ("all", "none", 6),
@@ -177,6 +184,11 @@ def test_refused_segmentation_loses_nothing_and_is_said_once(site):
     assert got.numbers == list(range(2000))
     assert send_bulk(site.app, HOST[4], BULK)
     assert gate.vpnd.log().count("refuses to segment datagrams") == 1
+    tunnel, = gate.ctl.status()[1]["tunnels"]
+    assert "udp4_segmentation" not in tunnel["offloads"]
+    assert "udp4_coalescing" in tunnel["offloads"]
+    assert tunnel["fallbacks"]["udp"] >= 1
+    assert tunnel["drops"]["udp_refused"] == 0
 
 
 def test_path_narrower_than_the_tunnel_takes_fragments(site):

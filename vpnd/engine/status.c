@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/key.h"
 #include "vpnd/engine/engine.h"
+#include "vpnd/engine/offloads.h"
 #include "vpnd/engine/pmtu.h"
 #include "vpnd/engine/probe.h"
 #include "vpnd/engine/prober.h"
@@ -224,7 +225,7 @@ static json_t *drops(const struct tunnel *tunnel)
 		if (json_object_set_new(named, packet_verdict_name(verdict),
 			    json_integer((json_int_t)counts[verdict])))
 			return NULL;
-	return cleanup_take(named);
+	return named && offloads_add_drops(tunnel, named) == 0 ? cleanup_take(named) : NULL;
 }
 
 static json_t *public_key(const struct device *device)
@@ -267,6 +268,8 @@ static json_t *tunnel_json(const struct tunnel *tunnel, const struct moment *now
 		{"rx_packets", json_integer((json_int_t)sum.rx_packets)},
 		{"tx_packets", json_integer((json_int_t)sum.tx_packets)},
 		{"drops", drops(tunnel)},
+		{"offloads", offloads_json(tunnel)},
+		{"fallbacks", offloads_fallbacks_json(tunnel)},
 		{"peers", sum.peers},
 		{0},
 	});

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 #include <jansson.h>
+#include <netinet/udp.h>
 
 #include "base/clock.h"
 #include "tests/unit/engine/rig.h"
@@ -57,7 +58,7 @@ static void status_tells_all_that_the_contract_names(void **state)
 	static const char *const of_tunnel[] = {"name", "state", "since", "since_s", "reason",
 		"advice", "public_key", "listen_port", "fwmark", "mtu", "endpoint",
 		"handshake_age_s", "rtt_ms", "loss", "pmtu", "rx_bytes", "tx_bytes", "rx_packets",
-		"tx_packets", "drops", "peers"};
+		"tx_packets", "drops", "offloads", "fallbacks", "peers"};
 	static const char *const of_peer[] = {"name", "public_key", "state", "reason", "endpoint",
 		"allowed_ips", "persistent_keepalive", "handshake_age_s", "handshake_attempts",
 		"rx_bytes", "tx_bytes"};
@@ -84,11 +85,49 @@ static void status_tells_all_that_the_contract_names(void **state)
 	assert_string_equal(text(tunnel, "endpoint"), "192.0.2.1:7");
 	assert_int_equal(number(tunnel, "pmtu"), 1420);
 	assert_int_equal(json_object_size(json_object_get(tunnel, "drops")),
-		PACKET_VERDICTS - PACKET_BAD_LENGTH);
+		PACKET_VERDICTS - PACKET_BAD_LENGTH + 3);
 	peer = json_array_get(json_object_get(tunnel, "peers"), 0);
 	for (size_t i = 0; i < sizeof(of_peer) / sizeof(*of_peer); i++)
 		assert_non_null(json_object_get(peer, of_peer[i]));
 	assert_true(json_is_null(json_object_get(peer, "handshake_age_s")));
+	json_decref(status);
+	unwatch(rig);
+}
+
+static bool in_use(const json_t *tunnel, const char *name)
+{
+	const json_t *list = json_object_get(tunnel, "offloads");
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (!strcmp(json_string_value(json_array_get(list, i)), name))
+			return true;
+	return false;
+}
+
+/* What the kernel refused shows beside what is left, and what it lost by it. */
+static void offloads_are_those_that_are_left(void **state)
+{
+	struct rig *rig = watched();
+	struct lane *lane = &rig->tunnel->lane;
+	json_t *status, *tunnel;
+
+	(void)state;
+	lane_set_udp(lane, ADDR_V4, socket(AF_INET, SOCK_DGRAM, 0), true);
+	lane_set_tun(lane, socket(AF_INET, SOCK_DGRAM, 0), COALESCE_TCP4 | COALESCE_UDP6);
+	assert_int_equal(setsockopt(lane->udp.v4.fd, IPPROTO_UDP, UDP_GRO, &(int){1}, 4), 0);
+	lane->tun.fallbacks = 3;
+	lane->tun.refused = 4;
+	lane->udp_errors.fallbacks = 5;
+	lane->udp_errors.dropped = 6;
+	status = look(rig);
+	tunnel = json_array_get(json_object_get(status, "tunnels"), 0);
+	assert_int_equal(json_array_size(json_object_get(tunnel, "offloads")), 4);
+	assert_true(in_use(tunnel, "tun_tcp4") && in_use(tunnel, "tun_udp6"));
+	assert_true(in_use(tunnel, "udp4_segmentation") && in_use(tunnel, "udp4_coalescing"));
+	assert_int_equal(number(json_object_get(tunnel, "fallbacks"), "tun"), 3);
+	assert_int_equal(number(json_object_get(tunnel, "fallbacks"), "udp"), 5);
+	assert_int_equal(number(json_object_get(tunnel, "drops"), "tun_refused"), 4);
+	assert_int_equal(number(json_object_get(tunnel, "drops"), "udp_refused"), 6);
 	json_decref(status);
 	unwatch(rig);
 }
@@ -199,6 +238,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(status_tells_all_that_the_contract_names),
+		cmocka_unit_test(offloads_are_those_that_are_left),
 		cmocka_unit_test(a_huge_peer_is_counted_but_not_listed),
 		cmocka_unit_test(a_route_is_reachable_by_a_tunnel_that_is_not_down),
 		cmocka_unit_test(the_monitor_hears_of_each_change_once),
