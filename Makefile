@@ -126,6 +126,8 @@ $(BUILD)/tests/unit/$(1)/%: $(OBJ)/tests/unit/$(1)/%.o $(ORACLE) $(filter %.a,$(
 	$$(call run,LD,$$@)$$(CC) $$(LDFLAGS) -o $$@ $$< $(ORACLE) $(call unit_link,$(1)) -lcmocka
 endef
 $(foreach d,$(sort $(notdir $(patsubst %/,%,$(dir $(UNIT_SRC))))),$(eval $(call unit_room,$(d))))
+# A kernel that refuses is made of the test itself.
+$(BUILD)/tests/unit/data/test_refusals: LDFLAGS += -Wl,--wrap=sendmsg -Wl,--wrap=sendmmsg
 -include $(patsubst %.c,$(OBJ)/%.d,$(UNIT_SRC))
 
 # --- simulations: tests/sim/test_*.c, the protocol core on a fake clock ------------------------------
