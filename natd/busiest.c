@@ -46,7 +46,7 @@ struct look {
 static bool key_of(const struct flow_record *record, struct key *key)
 {
 	size_t len = record->v6 ? 16 : 4;
-	const uint8_t *source = record->addrs, *public = record->addrs + 3 * len;
+	const uint8_t *source = record->addrs, *public = record->addrs + 2 * len;
 
 	if (memcmp(source, public, len) == 0)
 		return false;

@@ -10,9 +10,10 @@
 #define FIRST_HEADS 64 /* a power of two */
 #define NONE UINT32_MAX
 
-/* The flows of one family. Records are told by their number; chunks and chains grow with them. */
+/* Flows of one kind. Records are told by their number; chunks and chains grow with them. */
 struct store {
 	size_t addr_len, stride; /* bytes of an address, of a record */
+	bool four;               /* addresses of each, not three */
 	uint8_t **chunks;
 	size_t n_chunks;
 	uint32_t n_made, free; /* records ever used; the first of the list of free ones */
@@ -21,7 +22,7 @@ struct store {
 };
 
 struct flow_table {
-	struct store v4, v6;
+	struct store stores[2][2]; /* IPv4, IPv6; with three addresses, with four */
 	uint8_t secret[crypto_shorthash_KEYBYTES];
 };
 
@@ -36,14 +37,6 @@ struct key {
 _Static_assert(sizeof(struct key) == 40, "no hole that is hashed");
 _Static_assert(sizeof(struct flow_record) == 28, "what the header promises");
 
-static struct store *store_of(const struct flow_table *table, bool v6)
-{
-	/* The table is not const where this is changed; C has no way to say so. */
-	const struct store *store = v6 ? &table->v6 : &table->v4;
-
-	return (struct store *)(uintptr_t)store;
-}
-
 static struct flow_record *at(const struct store *store, uint32_t number)
 {
 	uint8_t *chunk = store->chunks[number / CHUNK];
@@ -56,6 +49,11 @@ static struct flow_record *at(const struct store *store, uint32_t number)
 static bool is_v6(const struct conntrack_flow *flow)
 {
 	return flow->original.src.family == ADDR_V6;
+}
+
+static bool has_four(const struct conntrack_flow *flow)
+{
+	return !addr_equal(&flow->original.dst, &flow->reply.src);
 }
 
 static void key_of_flow(const struct conntrack_flow *flow, size_t addr_len, struct key *key)
@@ -94,10 +92,9 @@ static bool matches(
 	       memcmp(record->addrs, key->addrs, 2 * store->addr_len) == 0;
 }
 
-struct flow_record *flow_table_find(
-	const struct flow_table *table, const struct conntrack_flow *flow)
+static struct flow_record *find_in(const struct flow_table *table, const struct store *store,
+	const struct conntrack_flow *flow)
 {
-	const struct store *store = store_of(table, is_v6(flow));
 	struct key key;
 
 	if (!store->n_heads)
@@ -107,6 +104,15 @@ struct flow_record *flow_table_find(
 		if (matches(store, at(store, n), &key))
 			return at(store, n);
 	return NULL;
+}
+
+struct flow_record *flow_table_find(
+	const struct flow_table *table, const struct conntrack_flow *flow)
+{
+	const struct store *stores = table->stores[is_v6(flow)];
+	struct flow_record *record = find_in(table, &stores[0], flow);
+
+	return record ? record : find_in(table, &stores[1], flow);
 }
 
 /* --- growing ---------------------------------------------------------------------------------- */
@@ -169,7 +175,7 @@ static int take_free(struct store *store, uint32_t *number)
 
 struct flow_record *flow_table_add(struct flow_table *table, const struct conntrack_flow *flow)
 {
-	struct store *store = store_of(table, is_v6(flow));
+	struct store *store = &table->stores[is_v6(flow)][has_four(flow)];
 	struct flow_record *record;
 	struct key key;
 	uint32_t number, *head;
@@ -191,10 +197,12 @@ struct flow_record *flow_table_add(struct flow_table *table, const struct conntr
 		.protocol = flow->protocol,
 		.used = 1,
 		.v6 = is_v6(flow),
+		.four = store->four,
 	};
 	memcpy(record->addrs, key.addrs, 2 * store->addr_len);
-	memcpy(record->addrs + 2 * store->addr_len, flow->reply.src.bytes, store->addr_len);
-	memcpy(record->addrs + 3 * store->addr_len, flow->reply.dst.bytes, store->addr_len);
+	memcpy(record->addrs + 2 * store->addr_len, flow->reply.dst.bytes, store->addr_len);
+	if (store->four)
+		memcpy(record->addrs + 3 * store->addr_len, flow->reply.src.bytes, store->addr_len);
 	*head = number;
 	store->count++;
 	return record;
@@ -202,7 +210,7 @@ struct flow_record *flow_table_add(struct flow_table *table, const struct conntr
 
 void flow_table_remove(struct flow_table *table, struct flow_record *record)
 {
-	struct store *store = store_of(table, record->v6);
+	struct store *store = &table->stores[record->v6][record->four];
 	struct key key;
 	uint32_t *link, number;
 
@@ -239,8 +247,8 @@ void flow_table_expand(const struct flow_record *record, struct conntrack_flow *
 	};
 	get_addr(record, 0, &out->original.src);
 	get_addr(record, 1, &out->original.dst);
-	get_addr(record, 2, &out->reply.src);
-	get_addr(record, 3, &out->reply.dst);
+	get_addr(record, record->four ? 3 : 1, &out->reply.src);
+	get_addr(record, 2, &out->reply.dst);
 	out->src_nat = !addr_equal(&out->original.src, &out->reply.dst) ||
 		       record->ports[0] != record->ports[3];
 	out->dst_nat = !addr_equal(&out->original.dst, &out->reply.src) ||
@@ -257,13 +265,18 @@ static void visit_store(
 
 void flow_table_each(struct flow_table *table, flow_table_fn visit, void *arg)
 {
-	visit_store(table, &table->v4, visit, arg);
-	visit_store(table, &table->v6, visit, arg);
+	for (size_t i = 0; i < 2; i++)
+		for (size_t k = 0; k < 2; k++)
+			visit_store(table, &table->stores[i][k], visit, arg);
 }
 
 size_t flow_table_count(const struct flow_table *table)
 {
-	return (size_t)table->v4.count + table->v6.count;
+	size_t n = 0;
+
+	for (size_t i = 0; i < 2; i++)
+		n += (size_t)table->stores[i][0].count + table->stores[i][1].count;
+	return n;
 }
 
 static size_t store_bytes(const struct store *store)
@@ -274,14 +287,19 @@ static size_t store_bytes(const struct store *store)
 
 size_t flow_table_bytes(const struct flow_table *table)
 {
-	return sizeof(*table) + store_bytes(&table->v4) + store_bytes(&table->v6);
+	size_t n = sizeof(*table);
+
+	for (size_t i = 0; i < 2; i++)
+		n += store_bytes(&table->stores[i][0]) + store_bytes(&table->stores[i][1]);
+	return n;
 }
 
-static struct store make_store(size_t addr_len)
+static struct store make_store(size_t addr_len, bool four)
 {
 	return (struct store){
 		.addr_len = addr_len,
-		.stride = sizeof(struct flow_record) + 4 * addr_len,
+		.stride = sizeof(struct flow_record) + (four ? 4 : 3) * addr_len,
+		.four = four,
 		.free = NONE,
 	};
 }
@@ -292,8 +310,10 @@ struct flow_table *flow_table_new(void)
 
 	if (!table)
 		return NULL;
-	table->v4 = make_store(4);
-	table->v6 = make_store(16);
+	for (size_t four = 0; four < 2; four++) {
+		table->stores[0][four] = make_store(4, four);
+		table->stores[1][four] = make_store(16, four);
+	}
 	randombytes_buf(table->secret, sizeof(table->secret));
 	return table;
 }
@@ -310,7 +330,8 @@ void flow_table_free(struct flow_table *table)
 {
 	if (!table)
 		return;
-	free_store(&table->v4);
-	free_store(&table->v6);
+	for (size_t i = 0; i < 2; i++)
+		for (size_t k = 0; k < 2; k++)
+			free_store(&table->stores[i][k]);
 	free(table);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Flows by their original tuple, in little memory: 44 bytes each of IPv4, 92 of IPv6, and 4 to 8
- * for finding it. Two stores, one a family; each has its records in chunks that never move, linked
- * by their number instead of by pointers, and hashed with a secret key, since hosts inside choose
- * the tuples.
+ * Flows by their original tuple, in little memory: 40 bytes each of IPv4, 76 of IPv6, and 4 to 8
+ * for finding it. Stores by family, and by whether the destination is translated too, which costs
+ * an address more; each has its records in chunks that never move, linked by their number instead
+ * of by pointers, and hashed with a secret key, since hosts inside choose the tuples.
  */
 #ifndef NATD_FLOW_TABLE_H
 #define NATD_FLOW_TABLE_H
@@ -12,14 +12,19 @@
 
 struct flow_table;
 
-/* Followed by the addresses: source and destination of both tuples. */
+/*
+ * Followed by the addresses: source and destination of the original tuple, destination of the
+ * reply's, and its source if that is another than the first destination.
+ */
 struct flow_record {
 	uint32_t next;     /* in its chain, or in the list of free ones; the table's own */
 	uint32_t id;       /* the kernel's */
 	uint32_t began_ds; /* tenths of a second, on whatever clock the owner counts by */
-	uint16_t ports[4]; /* in the order of the addresses */
+	uint16_t ports[4]; /* source and destination of both tuples */
 	uint16_t zone;
-	uint16_t subnet, address; /* the owner's, as the bits below */
+	uint16_t four : 1;    /* addresses follow, not three; the table's own */
+	uint16_t subnet : 15; /* the owner's, as what is below */
+	uint16_t address;
 	uint8_t protocol;
 	uint8_t used : 1, v6 : 1; /* the table's own */
 	uint8_t established : 1;

@@ -289,6 +289,8 @@ static struct conntrack_flow any_flow(uint32_t n)
 		flow.reply.src.family = flow.reply.dst.family = ADDR_V6;
 		flow.original.src.bytes[15] = (uint8_t)n;
 	}
+	if (n % 7)
+		flow.reply.src = flow.original.dst;
 	flow.id = n;
 	return flow;
 }
@@ -308,7 +310,10 @@ static void check_all(struct flow_table *table, const bool *there)
 		flow_table_expand(record, &found);
 		assert_int_equal(found.id, n);
 		assert_true(addr_equal(&found.original.src, &flow.original.src));
+		assert_true(addr_equal(&found.original.dst, &flow.original.dst));
+		assert_true(addr_equal(&found.reply.src, &flow.reply.src));
 		assert_true(addr_equal(&found.reply.dst, &flow.reply.dst));
+		assert_int_equal(found.dst_nat, n % 7 == 0);
 		assert_int_equal(found.reply.dst_port, flow.reply.dst_port);
 		assert_true(found.src_nat);
 	}
