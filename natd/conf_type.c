@@ -137,17 +137,30 @@ static const struct {
 } profiles[] = {
 	{"cloud", {.tcp_established_s = 350,
 			  .tcp_transitory_s = 240,
+			  .tcp_reset_s = 10,
 			  .udp_s = 350,
 			  .reset_expired = true}},
-	{"behave", {.tcp_established_s = 7440, .tcp_transitory_s = 240, .udp_s = 300}},
+	{"behave", {.tcp_established_s = 7440,
+			   .tcp_transitory_s = 240,
+			   .tcp_reset_s = 10,
+			   .udp_s = 300}},
 };
 
-#define SECONDS(field) CONF_FIELD(struct natd_timeouts, field), .min = 1, .max = 7 * 24 * 3600
+#define SECONDS_FROM(least, field) \
+	CONF_FIELD(struct natd_timeouts, field), .min = (least), .max = 7 * 24 * 3600
+#define SECONDS(field) SECONDS_FROM(1, field)
 static const struct conf_row timeout_rows[] = {
 	{"tcp_established", CONF_INT, SECONDS(tcp_established_s), .unit = "seconds",
-		.fallback = "7440", .help = "TCP between its handshake and its end"},
+		.fallback = "7440",
+		.help = "TCP between its handshake and its end, data unacknowledged or not"},
 	{"tcp_transitory", CONF_INT, SECONDS(tcp_transitory_s), .unit = "seconds",
 		.fallback = "240", .help = "TCP that is opening or closing"},
+	{"tcp_opening", CONF_INT, SECONDS_FROM(0, tcp_opening_s), .unit = "seconds",
+		.fallback = "0", .help = "TCP that is opening; 0 is tcp_transitory"},
+	{"tcp_closing", CONF_INT, SECONDS_FROM(0, tcp_closing_s), .unit = "seconds",
+		.fallback = "0", .help = "TCP that is closing; 0 is tcp_transitory"},
+	{"tcp_reset", CONF_INT, SECONDS(tcp_reset_s), .unit = "seconds", .fallback = "10",
+		.help = "TCP that was reset or refused"},
 	{"udp", CONF_INT, SECONDS(udp_s), .unit = "seconds", .fallback = "300",
 		.help = "UDP, answered or not"},
 	{"reset_expired", CONF_BOOL, CONF_FIELD(struct natd_timeouts, reset_expired),

@@ -24,14 +24,16 @@ static void write_timeouts(struct ruleset_out *out)
 {
 	const struct natd_timeouts *t = &out->conf->timeouts;
 	char name[RULESET_NAME_SIZE];
-	uint32_t s = t->tcp_transitory_s;
+	uint32_t opening = ruleset_opening_s(t), closing = ruleset_closing_s(t);
 
 	fputs("\n\t# Seconds that a translated flow may be silent.\n", out->f);
 	fprintf(out->f,
 		"\tct timeout %s {\n\t\tprotocol tcp\n\t\tl3proto inet\n"
-		"\t\tpolicy = { syn_sent : %u, syn_recv : %u, established : %u, fin_wait : %u, "
-		"close_wait : %u, last_ack : %u, time_wait : %u }\n\t}\n",
-		ruleset_timeout_tcp(t, name), s, s, t->tcp_established_s, s, s, s, s);
+		"\t\tpolicy = { syn_sent : %u, syn_sent2 : %u, syn_recv : %u, established : %u, "
+		"fin_wait : %u, close_wait : %u, last_ack : %u, time_wait : %u, close : %u, "
+		"unack : %u }\n\t}\n",
+		ruleset_timeout_tcp(t, name), opening, opening, opening, t->tcp_established_s,
+		closing, closing, closing, closing, t->tcp_reset_s, t->tcp_established_s);
 	fprintf(out->f,
 		"\n\tct timeout %s {\n\t\tprotocol udp\n\t\tl3proto inet\n"
 		"\t\tpolicy = { unreplied : %u, replied : %u }\n\t}\n",

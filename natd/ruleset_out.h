@@ -75,6 +75,8 @@ char *ruleset_hosts(const struct natd_subnet *subnet, char name[static RULESET_N
 /* The timeout objects, named by their values, which cannot be changed in place. */
 char *ruleset_timeout_tcp(
 	const struct natd_timeouts *timeouts, char name[static RULESET_NAME_SIZE]);
+uint32_t ruleset_opening_s(const struct natd_timeouts *timeouts);
+uint32_t ruleset_closing_s(const struct natd_timeouts *timeouts);
 char *ruleset_timeout_udp(
 	const struct natd_timeouts *timeouts, char name[static RULESET_NAME_SIZE]);
 

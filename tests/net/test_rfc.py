@@ -15,7 +15,8 @@ from rfc.wire import Gateway
 # The defaults, which are the timeouts of `behave`; and one where all is short.
 CONFIGS = {"usual": {},
            "tight": {"ports": "5000-5003",
-                     "timeouts": {"tcp_established": 20, "tcp_transitory": 2, "udp": 2}}}
+                     "timeouts": {"tcp_established": 20, "tcp_transitory": 2, "tcp_closing": 12,
+                                  "udp": 2}}}
 DOCUMENT = TREE / "docs" / "nat-behaviour.md"
 
 

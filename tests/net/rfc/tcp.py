@@ -118,14 +118,11 @@ def established_lives(gate):
     assert c.entry().remaining >= ESTABLISHED_S - 5
 
 
-@requirement(5382, "REQ-5", "MUST", "an open connection may be silent for as long with data unacknowledged",
-             deviation="""conntrack gives up a connection whose data nobody has acknowledged for 5 min
-             (net.netfilter.nf_conntrack_tcp_timeout_unacknowledged). A sender that lives sends it again
-             within 2 min, which begins the time anew.""")
+@requirement(5382, "REQ-5", "MUST", "an open connection may be silent for as long with data unacknowledged")
 def unacknowledged_lives(gate):
     c = Connection(gate).open()
     c.say("PA", b"data")
-    deviates(c.entry().remaining < ESTABLISHED_S - 5)
+    assert c.entry().remaining >= ESTABLISHED_S - 5
 
 
 @requirement(5382, "REQ-5", "MUST", "one that opens or closes may be silent for 4 min")

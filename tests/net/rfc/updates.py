@@ -10,13 +10,12 @@ CLOSING = ("FA", "A", "FA", "A")
 
 
 @requirement(7857, "2.1", "MUST", "opening and closing TCP have timeouts of their own",
-             deviation="""`tcp_transitory` is for both. What is opening and what is closing is of one
-             kind to the operator: a port that is taken without a connection.""")
+             gateway="tight")
 def opening_and_closing_have_their_own_timeouts(gate):
     opening, closing = Connection(gate), Connection(gate).open()
     opening.say("S")
     closing.say("FA")
-    deviates(abs(opening.entry().remaining - closing.entry().remaining) <= 1)
+    assert opening.entry().remaining <= 2 < closing.entry().remaining <= 12
 
 
 @requirement(7857, "2.2", "MUST", "a RST that belongs to a flow is translated")
@@ -28,9 +27,9 @@ def resets_are_translated(gate):
 
 
 @requirement(7857, "2.2", "SHOULD", "after a RST the flow is kept for 4 min",
-             deviation="""It is kept for 10 s (net.netfilter.nf_conntrack_tcp_timeout_close). The kernel
-             takes no RST that a stranger could have guessed, so that what is reset is over, and its
-             port is soon free.""")
+             deviation="""It is kept for 10 s, unless `tcp_reset` says otherwise. The kernel takes no RST
+             that a stranger could have guessed, so that what is reset is over, and a client that is
+             refused again and again does not use up its ports.""")
 def reset_flows_linger(gate):
     c = Connection(gate).open()
     c.hear("RA")
