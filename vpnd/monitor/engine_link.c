@@ -14,7 +14,7 @@ struct engine_link {
 	sd_event_source *later;
 	const struct engine_link_upcalls *upcalls; /* NULL once broken */
 	void *arg;
-	const char *failure; /* of a send, to be told from the event loop; NULL: none */
+	const char *failure; /* to be told from the event loop; NULL: none */
 };
 
 static void report_broken(struct engine_link *l, const char *why)
@@ -62,14 +62,21 @@ static int on_later(sd_event_source *source, void *arg)
 	return 0;
 }
 
+void engine_link_refuse(struct engine_link *l, const char *why)
+{
+	if (l->failure)
+		return;
+	l->failure = why;
+	sd_event_source_set_enabled(l->later, SD_EVENT_ONESHOT);
+}
+
 void engine_link_send(struct engine_link *l, const void *msg, size_t len, int fd)
 {
 	int r = l->failure || !l->upcalls ? -EPIPE : channel_send(l->channel, msg, len, fd);
 
 	if (r == 0 || r == -EPIPE) /* its end is told by the channel itself */
 		return;
-	l->failure = r == -ENOBUFS ? "it does not read" : "it cannot be written to";
-	sd_event_source_set_enabled(l->later, SD_EVENT_ONESHOT);
+	engine_link_refuse(l, r == -ENOBUFS ? "it does not read" : "it cannot be written to");
 }
 
 int engine_link_new(sd_event *event, int fd, const struct engine_link_upcalls *upcalls, void *arg,

@@ -36,4 +36,7 @@ void engine_link_free(struct engine_link *l);
  */
 void engine_link_send(struct engine_link *l, const void *msg, size_t len, int fd);
 
+/* The engine broke a rule that only the caller knows: `broken` follows, from the event loop. */
+void engine_link_refuse(struct engine_link *l, const char *why);
+
 #endif

@@ -278,7 +278,7 @@ static void log_move(struct monitor *m, size_t i, const struct privsep_route *fr
 		snprintf(what, sizeof(what), "goes by %s now", new);
 	else
 		snprintf(what, sizeof(what), "goes by %s now, no longer by %s", new, old);
-	log_notice("%s %s", prefix, what);
+	log_notice_limited(&m->moves, clock_mono(), "%s %s", prefix, what);
 	snprintf(subject, sizeof(subject), "prefix %s", prefix);
 	history_note(m, PRIVSEP_EVENT_ROUTE, subject, why_moved(m, i, from, to, why), "%s", what);
 }

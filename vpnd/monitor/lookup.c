@@ -122,12 +122,21 @@ int lookup_fd(const struct lookup *l)
 	return l->fd;
 }
 
-static bool can_be(const struct lookup_answer *answer)
+/* Beyond what the family has there is nothing. */
+static bool is_address(const struct addr *a)
+{
+	static const struct addr zero;
+	size_t used = addr_bits(a->family) / 8;
+
+	return used > 0 && memcmp(a->bytes + used, zero.bytes, sizeof(zero.bytes) - used) == 0;
+}
+
+bool lookup_can_be(const struct lookup_answer *answer)
 {
 	if (answer->n > ROTATION_MAX || !memchr(answer->reason, '\0', sizeof(answer->reason)))
 		return false;
 	for (size_t i = 0; i < answer->n; i++)
-		if (addr_bits(answer->endpoints[i].addr.family) == 0)
+		if (!is_address(&answer->endpoints[i].addr))
 			return false;
 	return true;
 }
@@ -138,7 +147,7 @@ int lookup_read(const struct lookup *l, struct lookup_answer *out)
 
 	/* A pipe takes and gives less than PIPE_BUF whole. */
 	_Static_assert(sizeof(answer) <= PIPE_BUF, "an answer is written at once");
-	if (read(l->fd, &answer, sizeof(answer)) != sizeof(answer) || !can_be(&answer))
+	if (read(l->fd, &answer, sizeof(answer)) != sizeof(answer) || !lookup_can_be(&answer))
 		return -EIO;
 	*out = answer;
 	return 0;

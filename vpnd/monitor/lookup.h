@@ -3,6 +3,7 @@
 #ifndef VPND_MONITOR_LOOKUP_H
 #define VPND_MONITOR_LOOKUP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -29,6 +30,12 @@ void lookup_free(struct lookup *l);
 
 /* Readable when there is an answer, hung up when there will be none. Owned by the lookup. */
 int lookup_fd(const struct lookup *l);
+
+/*
+ * True if that can be an answer. It comes from a process that has read what strangers sent: nothing
+ * may be in it that the engine would not take.
+ */
+bool lookup_can_be(const struct lookup_answer *answer);
 
 /* Take the answer. Returns 0, or -EIO for none or one that cannot be. */
 int lookup_read(const struct lookup *l, struct lookup_answer *out);

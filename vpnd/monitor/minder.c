@@ -21,6 +21,9 @@
 #define READY_TIMEOUT_US (15 * US_PER_S)
 #define END_TIMEOUT_US (1 * US_PER_S)
 
+/* Far more often than peers that flap, all of them, as fast as probes can tell. */
+enum { CHANGES_PER_MINUTE = 600, CHANGES_OF_A_PEER = 300 };
+
 static void arm(struct monitor *m, uint64_t delay_us)
 {
 	sd_event_source_set_time_relative(m->engine_timer, delay_us);
@@ -93,6 +96,23 @@ static void note_peer(
 		up ? "up" : "down");
 }
 
+/*
+ * Each change that the engine tells of moves routes, runs the hook and is logged: one that makes
+ * them up must not keep us, the kernel and the disk busy.
+ */
+static bool may_change(struct monitor *m)
+{
+	unsigned int peers = 0, before;
+
+	for (size_t i = 0; m->conf && i < m->conf->n_tunnels; i++)
+		peers += (unsigned int)m->conf->tunnels[i].n_peers;
+	m->changes.per_minute = CHANGES_PER_MINUTE + CHANGES_OF_A_PEER * peers;
+	if (log_allowed(&m->changes, clock_mono(), &before))
+		return true;
+	engine_link_refuse(m->link, "it tells of changes without end");
+	return false;
+}
+
 static void on_peer_state(struct monitor *m, struct held *h, const struct privsep_peer_state *told)
 {
 	char label[VPND_CONF_LABEL_STRLEN], reason[LOG_ESCAPED_LEN(PRIVSEP_REASON)];
@@ -101,7 +121,7 @@ static void on_peer_state(struct monitor *m, struct held *h, const struct privse
 	if (i < 0)
 		return; /* not of the config: no route depends on it */
 	resolve_state(m->resolve, h->slot, told->public_key, told->up);
-	if (h->peers[i].down == !told->up)
+	if (h->peers[i].down == !told->up || !may_change(m))
 		return;
 	h->peers[i].down = !told->up;
 	log_escape(told->reason, strlen(told->reason), reason, sizeof(reason));
@@ -120,16 +140,18 @@ static void on_path_mtu(struct monitor *m, struct held *h, const struct privsep_
 	int i = held_find_peer(h, told->public_key);
 	bool mattered;
 
-	if (i < 0 || h->peers[i].pmtu == told->mtu)
+	if (i < 0 || h->peers[i].pmtu == told->mtu || !may_change(m))
 		return;
 	mattered = h->peers[i].pmtu && h->peers[i].pmtu < h->mtu;
 	h->peers[i].pmtu = told->mtu;
 	vpnd_conf_peer_label(&h->conf->peers[i], label);
 	if (told->mtu && (mattered || told->mtu < h->mtu))
-		log_notice("tunnel %s: packets of up to %u bytes pass to peer %s", h->name,
-			told->mtu, label);
+		log_notice_limited(&m->told, clock_mono(),
+			"tunnel %s: packets of up to %u bytes pass to peer %s", h->name, told->mtu,
+			label);
 	else if (!told->mtu)
-		log_notice("tunnel %s: what passes to peer %s cannot be measured", h->name, label);
+		log_notice_limited(&m->told, clock_mono(),
+			"tunnel %s: what passes to peer %s cannot be measured", h->name, label);
 	reconcile_soon(m->reconcile);
 }
 
@@ -170,19 +192,29 @@ static void on_tunnel_failed(struct monitor *m, struct held *h, const struct pri
 		reload_engine_failed(m, text);
 }
 
-static void on_ready(struct monitor *m)
+/* The engine of this start is ready for the first time. */
+static void begin_to_run(struct monitor *m)
 {
 	m->engine_ready = true;
 	watchdog_begin(m->watchdog);
-	sd_event_source_set_enabled(m->engine_timer, SD_EVENT_OFF);
 	if (m->phase == STARTING)
 		monitor_ready(m);
-	else if (m->reload)
-		reload_engine_ready(m);
 	else if (m->phase == RUNNING)
-		log_notice_limited(&m->told, clock_mono(), "the engine is ready");
+		log_notice("the engine is ready");
 	if (m->engine_restarts > 0)
 		history_note(m, PRIVSEP_EVENT_DAEMON, "engine", "", "ready again");
+}
+
+/* It answers SYNCED; who was not asked says nothing that counts. */
+static void on_ready(struct monitor *m)
+{
+	if (m->engine_ready && !m->reload)
+		return;
+	sd_event_source_set_enabled(m->engine_timer, SD_EVENT_OFF);
+	if (!m->engine_ready)
+		begin_to_run(m);
+	else
+		reload_engine_ready(m);
 }
 
 static void keep_state(struct held *h, int *fd)
@@ -212,7 +244,7 @@ static void on_message(void *arg, const union privsep_message *msg, int fd_)
 		return;
 	}
 	if (msg->type == PRIVSEP_RELOAD) {
-		reload_start(m);
+		reload_ask(m);
 		return;
 	}
 	h = m->slots[msg->slot.slot];
@@ -369,7 +401,7 @@ int minder_start(struct monitor *m)
 		child_kill(m->child);
 		return r;
 	}
-	arm(m, READY_TIMEOUT_US);
+	minder_await_ready(m);
 	tell_start(m);
 	for (size_t i = 0; i < PRIVSEP_TUNNELS; i++) {
 		struct held *h = m->slots[i];
@@ -384,6 +416,11 @@ int minder_start(struct monitor *m)
 	history_tell(m);
 	tell_plain(m->link, PRIVSEP_SYNCED, -1);
 	return 0;
+}
+
+void minder_await_ready(struct monitor *m)
+{
+	arm(m, READY_TIMEOUT_US);
 }
 
 void minder_stop(struct monitor *m)

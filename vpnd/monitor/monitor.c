@@ -44,7 +44,9 @@
 #define STATE_DIR "/var/lib/gatehouse"
 #define STOP_TIMEOUT_US (3 * US_PER_S)
 #define PATH_SIZE 4096
-#define TOLD_PER_MINUTE 120 /* log lines: hundreds of peers may go down at once */
+#define TOLD_PER_MINUTE 120   /* log lines: hundreds of peers may go down at once */
+#define MOVES_PER_MINUTE 1000 /* log lines: each may have hundreds of prefixes */
+#define RELOADS_PER_MINUTE 120
 
 /* --- before anything is touched ------------------------------------------------------------------
  */
@@ -562,7 +564,9 @@ int monitor_main(const struct monitor_options *options)
 		.started = clock_mono(),
 		.lock_fd = -1,
 		.control_fd = -1,
-		.told = LOG_LIMIT_INIT(TOLD_PER_MINUTE)};
+		.told = LOG_LIMIT_INIT(TOLD_PER_MINUTE),
+		.moves = LOG_LIMIT_INIT(MOVES_PER_MINUTE),
+		.reloads = LOG_LIMIT_INIT(RELOADS_PER_MINUTE)};
 	r = receive(m);
 	if (r == 0)
 		r = start(m);

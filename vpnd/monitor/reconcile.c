@@ -30,6 +30,7 @@
 enum {
 	ROUNDS_MAX = 4, /* of one pass; more would be a fight with ourselves */
 	LINES_PER_MINUTE = 30,
+	PLAN_LINES_PER_MINUTE = 5000, /* a config may have thousands of routes */
 };
 
 struct reconcile {
@@ -44,7 +45,7 @@ struct reconcile {
 	uint64_t interval_us; /* from that to the next repair */
 	uint64_t n_repairs;   /* steps */
 	uint64_t overruns;    /* as counted last */
-	struct log_limit repairs, told, failures;
+	struct log_limit plans, repairs, told, failures;
 	char *problems; /* as logged last; NULL: none */
 };
 
@@ -64,7 +65,7 @@ static void report(const struct diff_op *op, int error, const char *line, void *
 	if (error < 0)
 		log_line_limited(&r->failures, now, LOG_LEVEL_ERR, "cannot %s", line);
 	else if (r->planned)
-		log_info("%s", line);
+		log_info_limited(&r->plans, now, "%s", line);
 	else {
 		r->n_repairs++;
 		log_warn_limited(
@@ -267,6 +268,7 @@ int reconcile_new(
 	*r = (struct reconcile){.upcalls = upcalls,
 		.arg = arg,
 		.interval_us = REPAIR_FIRST_US,
+		.plans = LOG_LIMIT_INIT(PLAN_LINES_PER_MINUTE),
 		.repairs = LOG_LIMIT_INIT(LINES_PER_MINUTE),
 		.told = LOG_LIMIT_INIT(LINES_PER_MINUTE),
 		.failures = LOG_LIMIT_INIT(LINES_PER_MINUTE)};

@@ -163,6 +163,7 @@ static void tell_next(struct monitor *m)
 		if (m->reload->next[i])
 			tell_tunnel(m->link, m->reload->next[i], TELL_CONFIG);
 	tell_plain(m->link, PRIVSEP_SYNCED, -1);
+	minder_await_ready(m);
 }
 
 /* What it was told is not to be after all. */
@@ -323,4 +324,14 @@ void reload_start(struct monitor *m)
 		refuse(m, r, m->reload->reason);
 	else
 		tell_next(m);
+}
+
+void reload_ask(struct monitor *m)
+{
+	unsigned int before;
+
+	if (m->conf && !log_allowed(&m->reloads, clock_mono(), &before))
+		answer(m, -EAGAIN, "too many reloads; try again in a moment");
+	else
+		reload_start(m);
 }

@@ -67,17 +67,18 @@ static void end_lookup(struct name *n)
 static void tell(struct name *n, const struct lookup_answer *answer)
 {
 	struct resolve *r = n->resolve;
-	const struct endpoint *next;
+	struct endpoint next;
 	bool last;
 
 	n->last = clock_mono();
 	backoff_reset(&n->backoff);
-	next = rotation_next(&n->rotation, answer->endpoints, answer->n, &last);
+	next = *rotation_next(&n->rotation, answer->endpoints, answer->n, &last);
+	next.port = n->port;
 	if (n->silent)
 		arm(n, last ? backoff_next_us(&n->rounds) : RESOLVE_TRY_S * US_PER_S);
 	else
 		sd_event_source_set_enabled(n->timer, SD_EVENT_OFF);
-	r->done(r->arg, n->slot, n->public_key, next, "");
+	r->done(r->arg, n->slot, n->public_key, &next, "");
 }
 
 static void finish(struct name *n, const struct lookup_answer *answer)

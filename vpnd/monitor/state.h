@@ -58,7 +58,9 @@ struct monitor {
 	struct engine_link *link; /* NULL while there is no engine */
 	bool engine_ready;        /* it has carried out all that it was told */
 	unsigned int engine_restarts;
-	struct log_limit told;         /* lines that the engine can provoke */
+	struct log_limit told, moves;  /* lines that the engine can provoke; those about routes */
+	struct log_limit changes;      /* of peers that it tells of */
+	struct log_limit reloads;      /* that it asks for */
 	struct watchdog *watchdog;     /* of the engine that is ready */
 	sd_event_source *engine_timer; /* until the next start, or for one that is not ready */
 
@@ -99,6 +101,9 @@ void monitor_order_tunnels(struct monitor *m);
 int minder_prepare(struct monitor *m); /* 0 or a negative errno */
 int minder_start(struct monitor *m);   /* 0 or a negative errno */
 void minder_end(struct monitor *m);    /* free all; the engine is killed if it runs */
+
+/* SYNCED was sent: the engine answers in time, or is killed. */
+void minder_await_ready(struct monitor *m);
 
 /* Tell the engine to stop, and see to it that it does. */
 void minder_stop(struct monitor *m);
@@ -151,6 +156,9 @@ void history_tell(const struct monitor *m);
 
 /* Read the config file again; the engine is told by RELOADED how it ended, and the log. */
 void reload_start(struct monitor *m);
+
+/* The same, asked for by the engine: refused when that comes too often. */
+void reload_ask(struct monitor *m);
 
 /* The engine carried out what it was told, could not, or is gone. */
 void reload_engine_ready(struct monitor *m);
