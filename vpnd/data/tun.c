@@ -39,6 +39,11 @@ static int read_frame(struct tun *tun, struct tun_room *room)
 	struct iovec iov[] = {{&hdr, sizeof(hdr)}, {room->frame, TUN_FRAME}};
 	ssize_t n = readv(tun->fd, iov, 2);
 
+	/* A frame that the kernel cannot describe, and has dropped. */
+	if (n < 0 && errno == EINVAL) {
+		tun->malformed++;
+		return -EAGAIN;
+	}
 	if (n < 0)
 		return -errno;
 	room->cutting = (size_t)n >= sizeof(hdr) &&

@@ -17,6 +17,7 @@
 #include <seccomp.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -293,6 +294,19 @@ static void device_without_offloads_gives_single_packets(void **state)
 	close(fd);
 }
 
+/* Reading a process is what it cannot do either, and says so in the same way. */
+static void frame_that_cannot_be_described_is_no_lost_device(void **state)
+{
+	struct tun broken = {.fd = pidfd_open(getpid(), 0)};
+
+	(void)state;
+	assert_true(broken.fd >= 0);
+	batch_reset(&batch, MTU);
+	assert_int_equal(tun_read_batch(&broken, &room, &batch), 0);
+	assert_int_equal(broken.malformed, 1);
+	close(broken.fd);
+}
+
 static void deleted_device_is_told_apart_from_an_empty_one(void **state)
 {
 	int fd = open_socket(0);
@@ -349,6 +363,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_forwarded_is_not_written),
 		cmocka_unit_test(refused_frame_goes_packet_by_packet_and_none_twice),
 		cmocka_unit_test(device_without_offloads_gives_single_packets),
+		cmocka_unit_test(frame_that_cannot_be_described_is_no_lost_device),
 		cmocka_unit_test(deleted_device_is_told_apart_from_an_empty_one),
 	};
 
