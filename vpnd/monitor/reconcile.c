@@ -55,6 +55,16 @@ static void arm(struct reconcile *r, uint64_t delay_us)
 	sd_event_source_set_enabled(r->timer, SD_EVENT_ONESHOT);
 }
 
+static bool is_due_within(const struct reconcile *r, uint64_t delay_us)
+{
+	uint64_t due_us, now_us;
+
+	return sd_event_source_get_enabled(r->timer, NULL) > 0 &&
+	       sd_event_source_get_time(r->timer, &due_us) >= 0 &&
+	       sd_event_now(sd_event_source_get_event(r->timer), CLOCK_MONOTONIC, &now_us) >= 0 &&
+	       due_us <= now_us + delay_us;
+}
+
 static void report(const struct diff_op *op, int error, const char *line, void *arg)
 {
 	struct reconcile *r = arg;
@@ -182,10 +192,11 @@ static int pass(struct reconcile *r)
 	r->upcalls->observed(r->arg, observe_state(r->observe));
 	r->upcalls->settled(r->arg, observe_state(r->observe));
 	r->in_pass = false;
-	if (e < 0)
-		arm(r, RETRY_US);
-	else
+	if (e >= 0)
 		r->planned = false; /* a plan that failed goes on when it is tried again */
+	/* What could not be read is not known to be as it should be. */
+	if (e < 0 || observe_stale(r->observe))
+		arm(r, RETRY_US);
 	return e;
 }
 
@@ -205,15 +216,16 @@ static int on_wake(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* From within the observer, where nothing may be applied yet. */
+/* From within the observer, where nothing may be applied yet. A plan does not wait for a repair. */
 static void on_changed(struct observe *o, void *arg)
 {
 	struct reconcile *r = arg;
 	uint64_t since = mono_elapsed_us(r->last, clock_mono());
+	uint64_t wait_us = since < r->interval_us ? r->interval_us - since : 0;
 
 	(void)o;
-	if (!r->in_pass)
-		arm(r, since < r->interval_us ? r->interval_us - since : 0);
+	if (!r->in_pass && !is_due_within(r, wait_us))
+		arm(r, wait_us);
 }
 
 static void on_heard(void *arg)
