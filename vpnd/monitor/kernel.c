@@ -283,12 +283,13 @@ static void log_move(struct monitor *m, size_t i, const struct privsep_route *fr
 	history_note(m, PRIVSEP_EVENT_ROUTE, subject, why_moved(m, i, from, to, why), "%s", what);
 }
 
-static bool same_prefixes(const struct monitor *m)
+static bool same_routes(const struct monitor *m)
 {
 	if (m->n_routes != m->conf->n_routes)
 		return false;
 	for (size_t i = 0; i < m->n_routes; i++)
-		if (!prefix_equal(&m->routes[i].prefix, &m->conf->routes[i].prefix))
+		if (!prefix_equal(&m->routes[i].prefix, &m->conf->routes[i].prefix) ||
+			m->routes[i].table != m->conf->routes[i].table)
 			return false;
 	return true;
 }
@@ -298,7 +299,7 @@ static bool renew_routes(struct monitor *m)
 {
 	struct privsep_route *routes = NULL;
 
-	if (same_prefixes(m))
+	if (same_routes(m))
 		return true;
 	if (m->conf->n_routes > 0) {
 		routes = calloc(m->conf->n_routes, sizeof(*routes));
