@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,6 +211,21 @@ static int share_device(const struct held *old, struct held *h)
 	return r;
 }
 
+void held_take_device(struct held *h, struct held *from)
+{
+	const struct uapisock uapi = h->uapi;
+	int tun_fd = h->tun_fd;
+
+	h->tun_fd = from->tun_fd;
+	h->tun_takes = from->tun_takes;
+	h->uapi = from->uapi;
+	h->ifindex = from->ifindex;
+	h->up = from->up;
+	h->away = from->away;
+	from->tun_fd = tun_fd;
+	from->uapi = uapi;
+}
+
 /* A peer that is reached under the same name keeps what is known of it. */
 static void inherit_peers(const struct held *old, struct held *h)
 {
@@ -316,6 +332,16 @@ void held_set_speed(struct held *h, const struct vpnd_speed_conf *speed)
 	h->tun_takes = tundev_offload(h->tun_fd, speed->tun_offload);
 	udpsock_coalesce(&h->udp, speed->udp_coalescing);
 	say_speed(h);
+}
+
+bool held_may_bind(const struct held *h, uint16_t port)
+{
+	return !h->conf || port == 0 || port >= IPPORT_RESERVED || port == h->conf->listen_port;
+}
+
+bool held_may_mark(const struct held *h, uint32_t fwmark)
+{
+	return !h->conf || fwmark == 0 || fwmark == h->conf->fwmark;
 }
 
 void held_take_udp(struct held *h, const struct udpsock *udp)

@@ -67,6 +67,12 @@ int held_renew(const struct held *old, const struct vpnd_tunnel_conf *conf,
 	size_t errlen);
 
 /*
+ * Device and UAPI socket of `from`, which gets ours for them: it may have others than when it was
+ * renewed.
+ */
+void held_take_device(struct held *h, struct held *from);
+
+/*
  * A tunnel with its device, of what the monitor before this one had; what is taken out of `from`
  * is -1 there. Returns as held_new.
  */
@@ -86,6 +92,14 @@ int held_make_device(struct held *h, char *err, size_t errlen);
 
 /* Other switches: device and sockets follow at once, and the log says what the kernel grants. */
 void held_set_speed(struct held *h, const struct vpnd_speed_conf *speed);
+
+/*
+ * What the engine may have for its sockets: a config names the one port below 1024 that is a
+ * tunnel's, and the one firewall mark, for with others it could pass for another service, or go
+ * ways that are not its own. Without config who sets them is the client of the UAPI, who is root.
+ */
+bool held_may_bind(const struct held *h, uint16_t port);
+bool held_may_mark(const struct held *h, uint32_t fwmark);
 
 /* Take over sockets that are open. */
 void held_take_udp(struct held *h, const struct udpsock *udp);

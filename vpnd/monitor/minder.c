@@ -55,7 +55,8 @@ static bool is_replaced(const struct monitor *m, const struct held *h)
 
 static void on_bind(struct monitor *m, struct held *h, const struct privsep_bind *asked)
 {
-	int r = is_replaced(m, h) ? -EBUSY : rebind(h, asked->port, asked->fwmark);
+	bool may = held_may_bind(h, asked->port) && held_may_mark(h, asked->fwmark);
+	int r = !may ? -EPERM : is_replaced(m, h) ? -EBUSY : rebind(h, asked->port, asked->fwmark);
 	const struct privsep_bound answer = {
 		.type = PRIVSEP_BOUND, .slot = h->slot, .error = -r, .port = h->udp.port};
 
@@ -68,7 +69,9 @@ static void on_bind(struct monitor *m, struct held *h, const struct privsep_bind
 
 static void on_mark(struct monitor *m, struct held *h, const struct privsep_mark *asked)
 {
-	int r = is_replaced(m, h) ? -EBUSY : udpsock_mark(&h->udp, asked->fwmark);
+	int r = !held_may_mark(h, asked->fwmark) ? -EPERM
+		: is_replaced(m, h)              ? -EBUSY
+						 : udpsock_mark(&h->udp, asked->fwmark);
 	const struct privsep_result answer = {.type = PRIVSEP_MARKED, .slot = h->slot, .error = -r};
 
 	if (r == 0)
@@ -418,6 +421,16 @@ int minder_start(struct monitor *m)
 	return 0;
 }
 
+void minder_restart(struct monitor *m)
+{
+	int r = minder_start(m);
+
+	if (r == 0 || child_runs(m->child)) /* what runs without a link is killed, and ends */
+		return;
+	log_err("cannot start the engine: %s", strerror(-r));
+	arm(m, child_restart_delay_us(m->child, clock_mono()));
+}
+
 void minder_await_ready(struct monitor *m)
 {
 	arm(m, READY_TIMEOUT_US);
@@ -433,7 +446,6 @@ void minder_stop(struct monitor *m)
 static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct monitor *m = arg;
-	int r;
 
 	(void)source;
 	(void)usec;
@@ -442,11 +454,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 		child_kill(m->child);
 		return 0;
 	}
-	r = minder_start(m);
-	if (r < 0 && !child_runs(m->child)) {
-		log_err("cannot start the engine: %s", strerror(-r));
-		arm(m, child_restart_delay_us(m->child, clock_mono()));
-	}
+	minder_restart(m);
 	return 0;
 }
 

@@ -483,7 +483,7 @@ void monitor_stop(struct monitor *m, int exit_status)
 	sd_notify(0, "STOPPING=1");
 	if (m->conf)
 		reconcile_now(m->reconcile); /* routes go, guards stay */
-	if (!child_runs(m->child)) {
+	if (!m->child || !child_runs(m->child)) {
 		monitor_stopped(m);
 		return;
 	}

@@ -159,9 +159,15 @@ static int prepare(struct monitor *m, const struct vpnd_tunnel_conf *conf)
 
 static void tell_next(struct monitor *m)
 {
-	for (size_t i = 0; i < PRIVSEP_TUNNELS; i++)
-		if (m->reload->next[i])
-			tell_tunnel(m->link, m->reload->next[i], TELL_CONFIG);
+	for (size_t i = 0; i < PRIVSEP_TUNNELS; i++) {
+		struct held *next = m->reload->next[i];
+
+		if (!next)
+			continue;
+		next->told = next->ifindex != 0; /* else once its device is made again */
+		if (next->told)
+			tell_tunnel(m->link, next, TELL_CONFIG);
+	}
 	tell_plain(m->link, PRIVSEP_SYNCED, -1);
 	minder_await_ready(m);
 }
@@ -170,9 +176,9 @@ static void tell_next(struct monitor *m)
 static void tell_previous(struct monitor *m)
 {
 	for (uint32_t i = 0; i < PRIVSEP_TUNNELS; i++) {
-		if (m->reload->next[i] && m->slots[i])
+		if (m->reload->next[i] && m->slots[i] && m->slots[i]->ifindex != 0)
 			tell_tunnel(m->link, m->slots[i], TELL_CONFIG);
-		else if (m->reload->next[i])
+		else if (m->reload->next[i] && !m->slots[i])
 			tell_slot(m->link, PRIVSEP_TUNNEL_GONE, i, -1);
 	}
 }
@@ -185,17 +191,19 @@ static void replace(struct monitor *m, uint32_t slot, struct held *next)
 	struct held *old = m->slots[slot];
 
 	m->slots[slot] = next;
-	next->told = true;
 	if (!old)
 		return;
 	/* Since it was prepared, things may have gone on. */
-	next->ifindex = old->ifindex;
-	next->up = old->up;
-	next->away = old->away;
+	held_take_device(next, old);
 	/* A state from before would undo what was reloaded, were the engine to die now. */
 	if (udpsock_mark(&next->udp, next->fwmark) < 0)
 		log_err("tunnel %s: cannot set its firewall mark", next->name);
 	held_free(old);
+	if (next->told || next->ifindex == 0)
+		return;
+	/* Its device was made again meanwhile. */
+	tell_tunnel(m->link, next, TELL_ALL);
+	next->told = true;
 }
 
 static void remove_tunnel(struct monitor *m, uint32_t slot)

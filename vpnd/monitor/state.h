@@ -98,9 +98,10 @@ void monitor_order_tunnels(struct monitor *m);
 /* --- minder.c -----------------------------------------------------------------------------------
  */
 
-int minder_prepare(struct monitor *m); /* 0 or a negative errno */
-int minder_start(struct monitor *m);   /* 0 or a negative errno */
-void minder_end(struct monitor *m);    /* free all; the engine is killed if it runs */
+int minder_prepare(struct monitor *m);  /* 0 or a negative errno */
+int minder_start(struct monitor *m);    /* 0 or a negative errno */
+void minder_restart(struct monitor *m); /* the same; if it fails, once more later */
+void minder_end(struct monitor *m);     /* free all; the engine is killed if it runs */
 
 /* SYNCED was sent: the engine answers in time, or is killed. */
 void minder_await_ready(struct monitor *m);

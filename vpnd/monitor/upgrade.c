@@ -264,7 +264,5 @@ void upgrade_engine_ended(struct monitor *m)
 	m->phase = RUNNING;
 	refuse(m, strerror(-r));
 	daemon_reloaded("Running, an upgrade failed");
-	r = minder_start(m);
-	if (r < 0)
-		log_err("cannot start the engine: %s", strerror(-r));
+	minder_restart(m);
 }

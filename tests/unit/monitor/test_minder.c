@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -30,6 +31,7 @@
 #define PATIENCE_US (30 * US_PER_S)
 
 enum { OFTEN = 100000, RELOADS = 400, RELOADS_AT_MOST = 200 };
+enum { NOT_TAKEN = 3, NOT_AS_EXPECTED = 4 }; /* how an engine may end */
 
 /* --- the engine ----------------------------------------------------------------------------------
  */
@@ -73,6 +75,8 @@ static union privsep_message hear(uint32_t type, bool honest)
 			say_plain(PRIVSEP_READY);
 		if (msg.type == PRIVSEP_PING)
 			say_plain(PRIVSEP_PONG);
+		if (msg.type == PRIVSEP_TUNNEL && msg.tunnel.ifindex == 0)
+			exit(NOT_TAKEN);
 		if (msg.type == type)
 			return msg;
 	}
@@ -137,6 +141,48 @@ static void play_waiting(void)
 	stay();
 }
 
+static void expect(int error, int expected)
+{
+	if (error != expected)
+		exit(NOT_AS_EXPECTED);
+}
+
+static int ask_bind(uint16_t port, uint32_t fwmark)
+{
+	const struct privsep_bind msg = {.type = PRIVSEP_BIND, .port = port, .fwmark = fwmark};
+
+	say(&msg, sizeof(msg));
+	return hear(PRIVSEP_BOUND, true).bound.error;
+}
+
+static int ask_mark(uint32_t fwmark)
+{
+	const struct privsep_mark msg = {.type = PRIVSEP_MARK, .fwmark = fwmark};
+
+	say(&msg, sizeof(msg));
+	return hear(PRIVSEP_MARKED, true).result.error;
+}
+
+/* The config says port 443 and mark 7. */
+static void play_binding(void)
+{
+	be_ready();
+	expect(ask_bind(53, 0), EPERM);
+	expect(ask_bind(0, 8), EPERM);
+	expect(ask_mark(8), EPERM);
+	expect(ask_bind(0, 7), 0);
+	expect(ask_bind(443, 0), 0);
+	expect(ask_mark(7), 0);
+	expect(ask_mark(0), 0);
+}
+
+static void play_honest(void)
+{
+	be_ready();
+	say_plain(PRIVSEP_RELOAD);
+	expect(hear(PRIVSEP_RELOADED, true).reloaded.error, 0);
+}
+
 static int play(const char *part)
 {
 	static const struct {
@@ -148,6 +194,8 @@ static int play(const char *part)
 		{"measuring", play_measuring},
 		{"reloading", play_reloading},
 		{"waiting", play_waiting},
+		{"binding", play_binding},
+		{"honest", play_honest},
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
@@ -161,7 +209,7 @@ static int play(const char *part)
 
 static const char config[] =
 	"tunnels = ( { name = \"city-a\"; private_key_file = \"%s/key\";\n"
-	"  addresses = [ \"169.254.10.2/30\" ];\n"
+	"  listen_port = 443; fwmark = 7; mtu = %d; addresses = [ \"169.254.10.2/30\" ];\n"
 	"  peers = ( { public_key = \"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\";\n"
 	"              allowed_ips = [ \"10.241.0.0/16\" ]; } ); } );\n"
 	"routes = ( { prefix = \"10.241.0.0/16\"; via = [ \"city-a\" ]; } );\n";
@@ -170,21 +218,24 @@ struct fixture {
 	char dir[32], config[64], labels[64];
 	struct monitor_options options;
 	struct monitor m;
-	struct held held;
-	struct held_peer peer;
 };
 
-static void write_file(const char *dir, const char *name, const char *format)
+static void write_file(const char *path, const char *text)
 {
-	char path[64];
-	FILE *f;
+	FILE *f = fopen(path, "w");
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "w");
 	assert_non_null(f);
-	fprintf(f, format, dir);
+	fputs(text, f);
 	assert_int_equal(fchmod(fileno(f), 0600), 0);
 	assert_int_equal(fclose(f), 0);
+}
+
+static void write_config(const struct fixture *f, int mtu)
+{
+	char text[sizeof(config) + 64];
+
+	snprintf(text, sizeof(text), config, f->dir, mtu);
+	write_file(f->config, text);
 }
 
 static void remove_dir(const char *dir)
@@ -198,40 +249,51 @@ static void remove_dir(const char *dir)
 	}
 }
 
+/* A tunnel as it is while its device is gone. */
+static struct held *hold(const struct vpnd_conf *conf)
+{
+	struct held *h = calloc(1, sizeof(*h));
+	char err[256];
+
+	assert_non_null(h);
+	*h = (struct held){.name = "city-a",
+		.conf = &conf->tunnels[0],
+		.tun_fd = -1,
+		.mtu = 1420,
+		.speed = conf->speed,
+		.udp = UDPSOCK_NONE,
+		.uapi = UAPISOCK_NONE,
+		.peers = calloc(1, sizeof(*h->peers)),
+		.state_fd = -1};
+	assert_non_null(h->peers);
+	assert_int_equal(keyfds_open(h->conf, &h->keys, err, sizeof(err)), 0);
+	return h;
+}
+
 static void load(struct fixture *f)
 {
 	struct conf_errors errors = {0};
-	char err[256];
 
 	assert_int_equal(vpnd_conf_load(f->config, &f->m.conf, &errors), 0);
 	f->m.groups = groups_new(f->m.conf, NULL);
 	assert_non_null(f->m.groups);
-	f->peer.pmtu = 0;
-	f->held = (struct held){.name = "city-a",
-		.conf = &f->m.conf->tunnels[0],
-		.tun_fd = -1,
-		.mtu = 1420,
-		.speed = f->m.conf->speed,
-		.udp = UDPSOCK_NONE,
-		.uapi = UAPISOCK_NONE,
-		.peers = &f->peer,
-		.state_fd = -1};
-	assert_int_equal(keyfds_open(f->held.conf, &f->held.keys, err, sizeof(err)), 0);
-	f->m.slots[0] = &f->held;
+	f->m.slots[0] = hold(f->m.conf);
 	monitor_order_tunnels(&f->m);
 }
 
 static int set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
+	char key[64];
 
 	assert_non_null(f);
 	strcpy(f->dir, "/tmp/test_minder.XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->config, sizeof(f->config), "%s/conf", f->dir);
 	snprintf(f->labels, sizeof(f->labels), "%s/labels", f->dir);
-	write_file(f->dir, "conf", config);
-	write_file(f->dir, "key", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n");
+	snprintf(key, sizeof(key), "%s/key", f->dir);
+	write_file(key, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n");
+	write_config(f, 1420);
 	f->options = (struct monitor_options){.config = f->config, .ready_fd = -1};
 	f->m = (struct monitor){.options = &f->options,
 		.lock_fd = -1,
@@ -262,7 +324,7 @@ static int tear_down(void **state)
 	labels_free(f->m.labels);
 	groups_free(f->m.groups);
 	vpnd_conf_free(f->m.conf);
-	keyfds_close(&f->held.keys);
+	held_free(f->m.slots[0]);
 	sd_event_unref(f->m.event);
 	remove_dir(f->dir);
 	free(f);
@@ -285,11 +347,16 @@ static void watch_it_end(struct fixture *f)
 	assert_int_equal(f->m.engine_restarts, 2);
 }
 
-static bool was_killed(const struct fixture *f)
+static bool it_ended(const struct fixture *f, const char *how)
 {
 	const struct events *e = &f->m.events;
 
-	return strstr(e->all[e->newest % EVENTS_MAX].why, "signal 9") != NULL;
+	return strstr(e->all[e->newest % EVENTS_MAX].why, how) != NULL;
+}
+
+static bool was_killed(const struct fixture *f)
+{
+	return it_ended(f, "signal 9");
 }
 
 static void ready_counts_once(void **state)
@@ -346,6 +413,28 @@ static void reload_is_not_waited_for_without_end(void **state)
 	assert_true(due_us < now_us + PATIENCE_US);
 }
 
+static void ports_and_marks_are_those_of_the_config(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, "binding");
+	watch_it_end(f);
+	assert_true(it_ended(f, "status 0"));
+}
+
+/* Another program may have made an interface of its name: it can be gone for long. */
+static void tunnel_whose_device_is_gone_can_be_reloaded(void **state)
+{
+	struct fixture *f = *state;
+
+	write_config(f, 1400);
+	start(f, "honest");
+	watch_it_end(f);
+	assert_true(it_ended(f, "status 0"));
+	assert_int_equal(f->m.slots[0]->conf->mtu, 1400);
+	assert_false(f->m.slots[0]->told);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +446,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(reloads_without_end_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			reload_is_not_waited_for_without_end, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			ports_and_marks_are_those_of_the_config, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			tunnel_whose_device_is_gone_can_be_reloaded, set_up, tear_down),
 	};
 	sigset_t children;
 
