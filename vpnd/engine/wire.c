@@ -11,15 +11,9 @@ enum { ERRORS_AT_ONCE = 64 };
 /* The peer that is at that endpoint, or NULL. */
 static struct tunnel_peer *peer_at(const struct tunnel *tunnel, const struct endpoint *at)
 {
-	struct peer *peer = NULL;
-	struct peer_info info;
+	struct peer *peer = device_peer_at(tunnel->device, at);
 
-	while ((peer = device_peer_next(tunnel->device, peer))) {
-		peer_info(peer, &info, MONO_UNSET);
-		if (endpoint_equal(&info.path.remote, at))
-			return peer_user(peer);
-	}
-	return NULL;
+	return peer ? peer_user(peer) : NULL;
 }
 
 void wire_read_errors(const struct tunnel *tunnel, int fd)

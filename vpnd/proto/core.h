@@ -7,6 +7,7 @@
  *   handshake.c               handshake messages out and in
  *   keypairs.c                which session is in use: previous, current, next
  *   stage.c                   packets that wait for a session
+ *   places.c                  who is at an endpoint
  *   timers.c                  what happens when nothing happens
  */
 #ifndef VPND_PROTO_CORE_H
@@ -46,10 +47,14 @@ struct stage {
 	size_t count;
 };
 
+enum { PLACES = 512 }; /* lists of peers, by where they are */
+
 struct peer {
 	struct device *device;
-	struct peer *next, *prev; /* in the device's list; the first's prev is the last */
-	UT_hash_handle hh;        /* device->by_key, keyed by remote.public_key */
+	struct peer *next, *prev;           /* in the device's list; the first's prev is the last */
+	struct peer *beside, **beside_back; /* in one of device->places; *beside_back is this one,
+					       NULL: in none */
+	UT_hash_handle hh;                  /* device->by_key, keyed by remote.public_key */
 	void *user;
 
 	struct noise_remote remote;
@@ -92,6 +97,7 @@ struct device {
 	struct allowedips *allowed_ips;
 	struct peer *first;  /* list */
 	struct peer *by_key; /* hash */
+	struct peer *places[PLACES];
 	size_t peer_count;
 	struct deadline_heap deadlines;
 	struct unreachable_limit unreachable;
@@ -143,6 +149,16 @@ void stage_add(struct peer *peer, const uint8_t *data, size_t len, size_t padded
 /* Seal and send what waits, or a keepalive if nothing does and `keepalive`; else shake hands. */
 void stage_send(struct peer *peer, bool keepalive, mono_t now);
 void stage_drop(struct peer *peer);
+
+/* --- places.c ------------------------------------------------------------------------------- */
+
+/* The peer is where its path says now. */
+void places_put(struct peer *peer);
+void places_drop(struct peer *peer);
+/* Walk the peers with this address and port, whatever their zone: start with NULL; NULL at the end.
+ */
+struct peer *places_next(
+	const struct device *dev, const struct endpoint *at, const struct peer *after);
 
 /* --- timers.c: what happened, in the words of the reference ----------------------------------- */
 

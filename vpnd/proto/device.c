@@ -220,6 +220,15 @@ void device_peer_remove(struct device *dev, struct peer *peer)
 	peer_free(peer);
 }
 
+struct peer *device_peer_at(const struct device *dev, const struct endpoint *at)
+{
+	struct peer *peer = places_next(dev, at, NULL);
+
+	while (peer && !endpoint_equal(&peer->path.remote, at))
+		peer = places_next(dev, at, peer);
+	return peer;
+}
+
 struct peer *device_peer_next(const struct device *dev, const struct peer *after)
 {
 	return after ? after->next : dev->first;

@@ -130,6 +130,9 @@ void device_peer_remove(struct device *dev, struct peer *peer);
 /* The peer whose allowed IPs hold this inner address, by longest prefix, or NULL. */
 struct peer *device_owner(const struct device *dev, const struct addr *addr);
 
+/* A peer that is at this endpoint, or NULL. */
+struct peer *device_peer_at(const struct device *dev, const struct endpoint *at);
+
 /* Walk the peers in the order they were added: start with NULL; NULL at the end. */
 struct peer *device_peer_next(const struct device *dev, const struct peer *after);
 size_t device_peer_count(const struct device *dev);

@@ -35,11 +35,11 @@ static bool is_ours(const struct peer *peer, const struct message_start *start)
 static struct peer *find_peer(
 	const struct device *dev, const struct endpoint *to, const struct message_start *start)
 {
-	for (struct peer *peer = dev->first; peer; peer = peer->next)
-		if (peer->path.remote.port == to->port &&
-			addr_equal(&peer->path.remote.addr, &to->addr) && is_ours(peer, start))
-			return peer;
-	return NULL;
+	struct peer *peer = places_next(dev, to, NULL);
+
+	while (peer && !is_ours(peer, start))
+		peer = places_next(dev, to, peer);
+	return peer;
 }
 
 struct peer *loop_find(const struct device *dev, const uint8_t *packet, size_t len)

@@ -27,6 +27,7 @@ void peer_free(struct peer *peer)
 	stage_drop(peer);
 	timers_stop(peer);
 	peer_forget_sessions(peer);
+	places_drop(peer);
 	allowedips_remove_all(peer->device->allowed_ips, &peer->allowed_ips);
 	crypto_wipe(peer, sizeof(*peer));
 	free(peer);
@@ -46,8 +47,10 @@ void peer_heard(struct peer *peer, const struct path *path, mono_t now)
 
 	peer->last_received = now;
 	peer->path = *path;
-	if (roamed)
+	if (roamed) {
+		places_put(peer);
 		device_raise(peer, EVENT_ROAMED);
+	}
 	if (moved)
 		device_raise(peer, EVENT_LOCAL_MOVED);
 }
@@ -79,6 +82,7 @@ void peer_set_preshared_key(struct peer *peer, const uint8_t key[KEY_LEN])
 void peer_set_endpoint(struct peer *peer, const struct endpoint *endpoint)
 {
 	peer->path = (struct path){.remote = *endpoint};
+	places_put(peer);
 }
 
 void peer_set_persistent_keepalive(struct peer *peer, uint16_t seconds, mono_t now)
