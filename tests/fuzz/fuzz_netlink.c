@@ -73,7 +73,7 @@ static void take_all(uint8_t *bytes, size_t len, struct nl_state *state)
 {
 	while (len >= sizeof(struct nlmsghdr)) {
 		struct nlmsghdr *h = (void *)bytes;
-		size_t step = NLMSG_ALIGN((size_t)h->nlmsg_len);
+		size_t step = ((size_t)h->nlmsg_len + 3) / 4 * 4;
 
 		if (h->nlmsg_len < sizeof(*h) || step > len)
 			return;
