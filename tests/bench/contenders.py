@@ -5,7 +5,7 @@ from lab.process import children
 from lab.site import PORT
 from lab.wireguard import Keys, WireguardGo, newest_wireguard_go, wg_interface, wg_peer
 
-from . import alone
+from . import alone, failover, restart
 from .contender import Contender, Piped, printed
 from .place import TUNNEL_MTU
 from .strangers import Fastd, Openvpn
@@ -26,10 +26,11 @@ class GatehouseVpnd(Contender):
     command = (VPND, "--version")
 
     @classmethod
-    def alone(cls, group):
-        if group == "handshakes":
-            return alone.handshakes()
-        return {**alone.lookups(), **alone.load(VPND)}
+    def alone(cls, group, times):
+        return {"handshakes": alone.handshakes,
+                "peers": lambda: {**alone.lookups(), **alone.load(VPND)},
+                "failover": lambda: failover.figures(times),
+                "restart": lambda: restart.figures(times)}[group]()
 
     def __init__(self, place):
         super().__init__(place)
@@ -56,7 +57,7 @@ class NewestWireguardGo(Contender):
         return printed(newest_wireguard_go(), "--version")
 
     @classmethod
-    def alone(cls, group):
+    def alone(cls, group, times):
         return alone.load(newest_wireguard_go()) if group == "peers" else {}
 
     def __init__(self, place):

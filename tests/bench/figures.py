@@ -34,6 +34,13 @@ FIGURES = (
     Figure("process_s_gb", "cost", "daemons s/GB", "s/GB"),
     Figure("machine_s_gb", "cost", "machine s/GB", "s/GB"),
     Figure("peak_mb", "cost", "memory MB", "MB", 1),
+    *(Figure(f"failover{ms}_{key}", "failover", f"{ms} ms {title}", unit, digits)
+      for ms in (200, 1000)
+      for key, title, unit, digits in (("p50", "p50, s", "s", 2), ("max", "max, s", "s", 2),
+                                       ("lost", "lost back", "packets", 0))),
+    *(Figure(f"{event}_{key}", "away, ms", f"{event} {key}", "ms", 0)
+      for event in ("restart", "killed", "engine", "upgrade", "reload") for key in ("p50", "max")),
+    Figure("reload_lost", "away, ms", "reload lost", "packets", 0),
     Figure("handshakes_per_s", "handshakes", "a second", "/s", 0),
     Figure("handshakes_of_x25519", "handshakes", "of X25519", "", 3),
     Figure("load_s", "10,000 peers", "load s", "s"),
@@ -81,6 +88,12 @@ def _promises():
     yield Promise("peak_mb", "", 24, False)
     yield Promise("bytes_per_peer", "", 8000, False)
     yield Promise("handshakes_of_x25519", "", 0.8, True)
+    for interval_ms, seconds in ((200, 1), (1000, 4)):
+        yield Promise(f"failover{interval_ms}_max", "", seconds, False)
+        yield Promise(f"failover{interval_ms}_lost", "", 0, False)
+    for event in ("restart", "killed", "engine", "upgrade"):
+        yield Promise(f"{event}_max", "", 1000, False)
+    yield Promise("reload_lost", "", 0, False)
 
 
 PROMISES = tuple(_promises())

@@ -39,6 +39,8 @@ def arguments(words):
                         metavar="A,B", help=f"of {', '.join(turn.GROUPS)}")
     parser.add_argument("--rounds", type=positive, default=3, help="alternations (3)")
     parser.add_argument("--seconds", type=positive, default=3, help="of each load (3)")
+    parser.add_argument("--times", type=positive, default=20,
+                        help=f"of what is done in {' and '.join(turn.ONCE)}, in one round (20)")
     parser.add_argument("--into", type=pathlib.Path, default=BUILD, metavar="DIRECTORY",
                         help="for bench.json and bench.svg (the build directory)")
     return parser.parse_args(words)
@@ -63,9 +65,10 @@ def take_turns(kinds, options):
     """A B A B; returns each contender's figures, a dict a round."""
     runs = {name: [] for name in kinds}
     for number in range(options.rounds):
+        groups = [group for group in options.figures if number == 0 or group not in turn.ONCE]
         for name, kind in kinds.items():
             start = time.monotonic()
-            runs[name].append(turn.take(kind, options.figures, options.seconds))
+            runs[name].append(turn.take(kind, groups, options.seconds, options.times))
             print(f"round {number + 1} of {options.rounds}: {name}, "
                   f"{time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     return runs

@@ -15,7 +15,8 @@ from .sums import percentile
 WARM_UP_SECONDS = 1
 LOADS = {4: ("tcp", "bidir", "udp", "runs", "ping"), 6: ("tcp6",)}  # by family
 ALONE = ("handshakes", "peers")
-GROUPS = (*LOADS[4], *LOADS[6], *ALONE)
+ONCE = ("failover", "restart")  # no medians: what counts is the worst of many times
+GROUPS = (*LOADS[4], *LOADS[6], *ALONE, *ONCE)
 
 
 class Turn:
@@ -98,7 +99,7 @@ def telling(place):
         raise
 
 
-def take(kind, groups, seconds):
+def take(kind, groups, seconds, times):
     """A whole turn of one kind of contender; returns its figures by key."""
     figures = {}
     for family, loads in LOADS.items():
@@ -111,7 +112,7 @@ def take(kind, groups, seconds):
             for group in wanted:
                 turn.measure(group)
         figures = {**turn.figures, **figures}
-    for group in ALONE:
+    for group in (*ALONE, *ONCE):
         if group in groups:
-            figures.update(kind.alone(group))
+            figures.update(kind.alone(group, times))
     return figures

@@ -8,6 +8,7 @@ from lab.gatehouse import BUILD
 from lab.site import TREE
 
 PROGRAMS = BUILD / "tests" / "bench"
+SLACK = 5  # a busy machine gets that many times what is promised
 
 
 def output(*command, timeout=60):
@@ -24,12 +25,21 @@ def test_bench_brings_up_both_gateways_and_measures_them(tmp_path):
     xml.etree.ElementTree.parse(tmp_path / "bench.svg")
 
 
-def test_failover_is_measured_and_loses_nothing_on_the_way_back(tmp_path):
-    output(TREE / "scripts" / "bench", "failover", "--interval", 200, "--rounds", 2, "--slack", 5,
-           "--into", tmp_path)
-    figures, = json.loads((tmp_path / "failover.json").read_text())
-    assert len(figures["away_s"]) == 2 and 0 < figures["p50_s"] <= figures["max_s"]
-    assert figures["lost_at_return"] == 0 and figures["holds"]
+def test_failover_and_restart_are_measured_and_lose_what_they_may(tmp_path):
+    said = output(TREE / "scripts" / "bench", "--only", "vpnd", "--figures", "failover,restart",
+                  "--rounds", 1, "--times", 2, "--into", tmp_path, timeout=150)
+    assert "200 ms max, s" in said and "restart p50" in said
+    result = json.loads((tmp_path / "bench.json").read_text())
+    figures, = result["runs"]["vpnd"]
+    for name in ("failover200", "failover1000", "restart", "killed", "engine", "upgrade", "reload"):
+        assert len(figures[f"{name}_all"]) == 2
+        assert figures[f"{name}_p50"] <= figures[f"{name}_max"] == max(figures[f"{name}_all"])
+    judged = {promise["figure"]: promise for promise in result["promises"]}
+    for name in ("failover200_max", "failover1000_max", "restart_max", "killed_max", "engine_max",
+                 "upgrade_max"):
+        assert 0 <= judged[name]["measured"] < SLACK * judged[name]["limit"]
+    for name in ("failover200_lost", "failover1000_lost", "reload_lost"):
+        assert judged[name]["holds"]
 
 
 def test_responder_needs_four_operations_of_x25519_for_a_handshake():
