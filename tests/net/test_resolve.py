@@ -3,39 +3,14 @@
 
     app - gw(vpnd, a name server of its own) - net - city(wireguard-go) - host
 """
-import subprocess
-import sys
-
 import pytest
 
-from lab import nameserver
 from lab.gate import Gate
+from lab.names import NAME, Names
 from lab.site import CITY, PORT
 from lab.waiting import wait_until
 
-NAME = "noc.example"
 NOBODY = {4: "192.0.2.99", 6: "2001:db8:2::99"}
-
-
-class Names:
-    """What the name server of the gateway knows."""
-
-    def __init__(self, site):
-        self._site = site
-        self._zone = site.file("zone", "")
-        resolv = site.file("resolv.conf",
-                           f"nameserver {nameserver.ADDRESS}\noptions timeout:1 attempts:1\n")
-        subprocess.run(["mount", "--bind", resolv, "/etc/resolv.conf"], check=True)
-        site.closers.append(lambda: subprocess.run(["umount", "/etc/resolv.conf"], check=True))
-
-    def serve(self, *addresses):
-        self.set(*addresses)
-        process = self._site.gw.start(sys.executable, "-B", nameserver.__file__, self._zone,
-                                      log="nameserver")
-        process.wait_for_log("ready")
-
-    def set(self, *addresses):
-        self._zone.write_text("\n".join(addresses))
 
 
 @pytest.fixture(name="names")

@@ -1,39 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Restart, upgrade, crash and boot: what they cost, and what they leave behind.
+"""Restart, crash, reload and boot: what they cost, and what they leave behind.
 
     app - gw(vpnd) - net - city(wireguard-go) - host
 """
 import os
 import re
-import shutil
 import signal
 import time
 
 import pytest
 
 from lab import process
-from lab.city import TO_CITY
 from lab.pings import Flow
 from lab.gate import Gate
 from lab.gatehouse import VPND, Vpnd, vpnd_config
+from lab.kernel import kernel_state
 from lab.manager import Manager
-from lab.site import CITY, GW, HOST, PORT, TUNNEL_CITY, uri
+from lab.site import CITY, GW, HOST, PORT, uri
 from lab.waiting import wait_until
-from lab.wireguard import Device, Keys, wg_interface, wg_peer
+from lab.wireguard import Keys
 
 SLACK = 5  # a busy machine gets that many times what is promised
 RESTART_S = 1.0
 WATCHDOG_S = 7.0  # five questions, one a second, and a new engine
-
-
-def kernel_state(site):
-    """All that is ours in the kernel, without the numbers of interfaces."""
-    lines = []
-    for family in ("-4", "-6"):
-        for what in (("route", "show", "table", "all", "proto", 71), ("rule", "show"),
-                     ("nexthop", "show", "proto", 71), ("addr", "show", "scope", "global")):
-            lines += site.gw.output("ip", family, *what).splitlines()
-    return sorted(re.sub(r"^\d+: ", "", line) for line in lines)
 
 
 def ifindex(gate):
@@ -63,139 +52,6 @@ def test_engine_ends_with_its_monitor(site):
     os.kill(engine, signal.SIGSTOP)  # whatever it is about
     gate.vpnd.kill()
     wait_until(lambda: not process.alive(engine), "it is dead", 1 * SLACK)
-
-
-# --- upgrade ---------------------------------------------------------------------------------------
-
-class Installed:
-    """A copy of vpnd that is replaced as a package manager does it."""
-
-    def __init__(self, site):
-        self.path = site.dir / "installed" / "vpnd"
-        self.path.parent.mkdir()
-        self.replace(VPND)
-
-    def replace(self, source, mode=0o755):
-        """By a copy of a file, or by bytes."""
-        fresh = self.path.with_suffix(".dpkg-new")
-        if isinstance(source, bytes):
-            fresh.write_bytes(source)
-        else:
-            shutil.copyfile(source, fresh)
-        fresh.chmod(mode)
-        fresh.rename(self.path)
-
-
-@pytest.fixture(name="installed")
-def install(site):
-    return Installed(site)
-
-
-@pytest.fixture(name="upgradable")
-def start_installed(site, installed):
-    """A gate that runs what is installed, and works."""
-    gate = Gate(site, begin=False)
-    gate.vpnd.program = installed.path
-    gate.vpnd.start()
-    assert gate.works()
-    return gate
-
-
-def upgrade(vpnd, timeout=10):
-    """Ask for it and wait until the new program is ready, or says that it is not to be."""
-    said = vpnd.log().count("ready, config") + vpnd.log().count("not upgrading")
-    os.kill(vpnd.pid, signal.SIGUSR2)
-    wait_until(lambda: vpnd.log().count("ready, config") + vpnd.log().count("not upgrading") > said,
-               "the upgrade is over", timeout)
-
-
-def test_upgrade_costs_no_packet(site, installed, upgradable, measured):
-    gate, flow, lost, silence = upgradable, Flow(site.app, HOST[4]), 0, 0
-    before = kernel_state(site), ifindex(gate), len(os.listdir(f"/proc/{gate.vpnd.pid}/fd"))
-    engine = gate.vpnd.engine
-    for _ in range(3):
-        installed.replace(VPND)
-        run = flow.during(lambda: upgrade(gate.vpnd))
-        lost, silence = lost + run[0], max(silence, run[1])
-        assert os.readlink(f"/proc/{gate.vpnd.pid}/exe") == str(installed.path)
-    measured(f"3 upgrades under a ping each 10 ms: {lost} lost, {silence * 1000:.0f} ms")
-    assert silence < RESTART_S * SLACK
-    assert (kernel_state(site), ifindex(gate),
-            len(os.listdir(f"/proc/{gate.vpnd.pid}/fd"))) == before
-    assert gate.vpnd.engine not in (None, engine)
-    assert process.status(gate.vpnd.pid)["Name"] == "vpnd"
-    assert gate.ctl.status()[1]["tunnels"][0]["state"] == "up"
-
-
-# What the package manager may find in place of the program, and what is said of it.
-WRONG = {
-    "text": (lambda: b"this is no program\n", 0o755),
-    "not executable": (VPND.read_bytes, 0o644),
-    "fails": (lambda: open("/bin/false", "rb").read(), 0o755),
-    "understands no handover": (lambda: VPND.read_bytes().replace(b"vpnd-handover\0",
-                                                                  b"vpnd-handoveR\0"), 0o755),
-}
-
-
-@pytest.mark.parametrize("what", WRONG)
-def test_upgrade_to_what_cannot_go_on_changes_nothing(site, installed, upgradable, what):
-    gate, engine = upgradable, upgradable.vpnd.engine
-    content, mode = WRONG[what]
-    flow = Flow(site.app, HOST[4])
-    installed.replace(content(), mode)
-    lost, _ = flow.during(lambda: upgrade(gate.vpnd))
-    assert lost == 0 and gate.vpnd.engine == engine
-    assert "not upgrading" in gate.vpnd.log()
-    installed.replace(VPND)
-    upgrade(gate.vpnd)
-    assert gate.vpnd.engine != engine and gate.works()
-
-
-def test_upgrade_is_refused_while_the_config_is_wrong(installed, upgradable):
-    gate, engine = upgradable, upgradable.vpnd.engine
-    right = gate.vpnd.config.read_text()
-    gate.vpnd.write("tunnels = nonsense")
-    installed.replace(VPND)
-    upgrade(gate.vpnd)
-    assert gate.vpnd.engine == engine and gate.works()
-    gate.vpnd.write(right)
-    upgrade(gate.vpnd)
-    assert gate.vpnd.engine != engine and gate.works()
-
-
-def test_upgrade_puts_a_changed_config_in_force(site, installed, upgradable):
-    gate = upgradable
-    gate.vpnd.write(vpnd_config({**gate.tunnel, "mtu": 1400}))
-    installed.replace(VPND)
-    upgrade(gate.vpnd)
-    assert site.gw.ip_json("link", "show", gate.ifname)[0]["mtu"] == 1400 and gate.works()
-
-
-def test_upgrade_keeps_what_was_set_by_wg(site, installed):
-    """An interface without config has nothing but what its clients told it."""
-    ours, theirs = Keys(), Keys()
-    gw, city = (Device(ns, site.ifname("end")) for ns in (site.gw, site.city))
-    monitor = site.gw.start(installed.path, "-f", gw.ifname, log="vpnd")
-    site.city.start(VPND, "-f", city.ifname, log="vpnd")
-    for end in (gw, city):
-        wait_until(end.socket.exists, f"{end.ifname} is ready")
-    gw.configure(wg_interface(ours, PORT) + wg_peer(theirs.public, TO_CITY, uri(CITY[4], PORT)))
-    gw.wg("set", "fwmark", "0x17")
-    city.configure(wg_interface(theirs, PORT) + wg_peer(ours.public, ["0.0.0.0/0"]))
-    gw.up(["169.254.10.2/30"])
-    city.up(["169.254.10.1/30"])
-    flow = Flow(site.gw, TUNNEL_CITY[4])
-    engine = process.children(monitor.pid)
-    installed.replace(VPND)
-
-    def change():
-        os.kill(monitor.pid, signal.SIGUSR2)
-        wait_until(lambda: len(process.children(monitor.pid)) == 1 and
-                   process.children(monitor.pid) != engine, "a new engine")
-    _, silence = flow.during(change)
-    assert silence < RESTART_S * SLACK
-    assert sorted(gw.show("allowed-ips")[theirs.public].split()) == sorted(TO_CITY)
-    assert (gw.show("fwmark"), gw.show("private-key")) == ("0x17", ours.private)
 
 
 # --- watchdog --------------------------------------------------------------------------------------
@@ -284,6 +140,26 @@ def test_reload_of_its_own_tunnel_keeps_the_session(site):
         gate.vpnd.write(vpnd_config({**gate.tunnel, **more}))
         lost, _ = flow.during(gate.vpnd.reload, settle=0.2)
         assert lost == 0, more
+    assert session(gate)[0] == old[0]
+
+
+def test_reload_of_a_broken_config_changes_nothing(site):
+    gate = Gate(site)
+    assert gate.works()
+    taken = {**gate.tunnel, "name": "uplink", "listen_port": 51999}
+    flow, before, old = Flow(site.app, HOST[4]), kernel_state(site), session(gate)
+    for broken in ("tunnels = nonsense", "", vpnd_config({**gate.tunnel, "mtu": 100}),
+                   vpnd_config({**gate.tunnel, "private_key_file": "/nowhere"}),
+                   vpnd_config(gate.tunnel, taken)):
+        said = gate.vpnd.log().count("reload refused")
+        gate.vpnd.write(broken)
+
+        def refused(count=said):
+            os.kill(gate.vpnd.pid, signal.SIGHUP)
+            wait_until(lambda: gate.vpnd.log().count("reload refused") > count, "it is refused")
+        lost, _ = flow.during(refused, settle=0.2)
+        assert lost == 0, broken
+        assert kernel_state(site) == before
     assert session(gate)[0] == old[0]
 
 

@@ -125,6 +125,8 @@ static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *
 
 	(void)source;
 	c->exit = sd_event_source_disable_unref(c->exit);
+	/* The loop would do so once we return, but an upgrade does not return. */
+	waitpid(c->pid, NULL, WNOHANG);
 	c->pid = 0;
 	describe_end(si, how, sizeof(how));
 	c->config.ended(c->config.arg, how);

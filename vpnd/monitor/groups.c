@@ -214,6 +214,30 @@ void groups_free(struct groups *groups)
 	free(groups);
 }
 
+/* --- from one monitor to the next ----------------------------------------------------------------
+ */
+
+int groups_hand_over(const struct groups *groups, struct handover *to)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < groups->n; i++)
+		if (groups->all[i].choice.known)
+			r = handover_add_choice(to, groups->all[i].key, &groups->all[i].choice);
+	return r;
+}
+
+void groups_adopt(struct groups *groups, const struct handover *from)
+{
+	for (size_t i = 0; i < from->n_choices; i++) {
+		const struct choice *choice = &from->choices[i].choice;
+		struct group *group = find(groups, from->choices[i].group);
+
+		if (group && (choice->up | choice->chosen) >> group->policy.n == 0)
+			group->choice = *choice;
+	}
+}
+
 /* --- choosing ------------------------------------------------------------------------------------
  */
 

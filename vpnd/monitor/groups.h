@@ -43,6 +43,10 @@ struct groups {
 struct groups *groups_new(const struct vpnd_conf *conf, const struct groups *old);
 void groups_free(struct groups *groups); /* NULL is fine */
 
+/* Tell the next monitor what is remembered; returns 0 or -ENOMEM. Or take over what it was told. */
+int groups_hand_over(const struct groups *groups, struct handover *to);
+void groups_adopt(struct groups *groups, const struct handover *from);
+
 /*
  * Choose anew, by what is known of the tunnels (in the order of the config; NULL: not there). A
  * tunnel is up for a prefix while it has a device and a peer that carries the prefix. Returns when

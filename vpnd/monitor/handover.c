@@ -20,7 +20,7 @@ struct handover *handover_new(void)
 	struct handover *h = calloc(1, sizeof(*h));
 
 	if (h)
-		h->lock = h->control = -1;
+		h->lock = h->control = h->hook.output = -1;
 	return h;
 }
 
@@ -30,6 +30,14 @@ void handover_free(struct handover *h)
 		return;
 	for (size_t i = 0; i < h->n_tunnels; i++)
 		free(h->tunnels[i].peers);
+	for (size_t i = 0; i < h->n_changes; i++) {
+		free(h->changes[i].subject);
+		free(h->changes[i].text);
+	}
+	for (size_t i = 0; i < h->n_choices; i++)
+		free(h->choices[i].group);
+	free(h->changes);
+	free(h->choices);
 	free(h->tunnels);
 	free(h);
 }
@@ -68,6 +76,34 @@ int handover_add_peer(struct handover_tunnel *t, const struct handover_peer *pee
 	return 0;
 }
 
+int handover_add_change(struct handover *h, const char *subject, const char *text)
+{
+	void *all = reallocarray(h->changes, h->n_changes + 1, sizeof(*h->changes));
+	_cleanup_free_ char *first = strdup(subject), *second = strdup(text);
+
+	if (all)
+		h->changes = all;
+	if (!all || !first || !second)
+		return -ENOMEM;
+	h->changes[h->n_changes++] = (struct handover_change){
+		.subject = cleanup_take(first), .text = cleanup_take(second)};
+	return 0;
+}
+
+int handover_add_choice(struct handover *h, const char *group, const struct choice *choice)
+{
+	void *all = reallocarray(h->choices, h->n_choices + 1, sizeof(*h->choices));
+	_cleanup_free_ char *key = strdup(group);
+
+	if (all)
+		h->choices = all;
+	if (!all || !key)
+		return -ENOMEM;
+	h->choices[h->n_choices++] =
+		(struct handover_choice){.group = cleanup_take(key), .choice = *choice};
+	return 0;
+}
+
 struct handover_tunnel *handover_find(const struct handover *h, const char *name)
 {
 	for (size_t i = 0; h && i < h->n_tunnels; i++)
@@ -92,10 +128,25 @@ static void print_tunnel(const struct handover_tunnel *t, FILE *f)
 			t->peers[i].down, t->peers[i].pmtu);
 }
 
+static void print_choice(const struct handover_choice *c, FILE *f)
+{
+	fprintf(f, "choice %u %u", c->choice.up, c->choice.chosen);
+	for (size_t i = 0; i < VPND_CONF_VIA_MAX; i++)
+		fprintf(f, " %llu", (unsigned long long)c->choice.since[i].us);
+	fprintf(f, " %s\n", c->group);
+}
+
 static void print(const struct handover *h, FILE *f)
 {
 	fprintf(f, "vpnd-handover %d %llu %u %d %d\n", HANDOVER_VERSION,
 		(unsigned long long)h->started_us, h->engine_restarts, h->lock, h->control);
+	if (h->hook.pid > 0)
+		fprintf(f, "hook %d %d %llu\n", (int)h->hook.pid, h->hook.output,
+			(unsigned long long)h->hook.until_us);
+	for (size_t i = 0; i < h->n_changes; i++)
+		fprintf(f, "change %s\t%s\n", h->changes[i].subject, h->changes[i].text);
+	for (size_t i = 0; i < h->n_choices; i++)
+		print_choice(&h->choices[i], f);
 	for (size_t i = 0; i < h->n_tunnels; i++)
 		print_tunnel(&h->tunnels[i], f);
 	fputs("end\n", f);
@@ -237,6 +288,45 @@ static int parse_peer(const struct handover *h, const char *at)
 	return handover_add_peer(&h->tunnels[h->n_tunnels - 1], &peer);
 }
 
+static int parse_hook(struct handover *h, const char *at)
+{
+	uint64_t pid;
+
+	if (h->hook.pid > 0 || !take_number(&at, INT32_MAX, &pid) || pid < 2 ||
+		!take_fd(&at, &h->hook.output) ||
+		!take_number(&at, UINT64_MAX, &h->hook.until_us) || *at != '\0')
+		return -EPROTO;
+	h->hook.pid = (pid_t)pid;
+	return 0;
+}
+
+static int parse_change(struct handover *h, const char *at)
+{
+	size_t len = strcspn(at, "\t");
+	_cleanup_free_ char *subject = strndup(at, len);
+
+	if (!subject)
+		return -ENOMEM;
+	if (len == 0 || !at[len] || !at[len + 1] || strchr(at + len + 1, '\t'))
+		return -EPROTO;
+	return handover_add_change(h, subject, at + len + 1);
+}
+
+static int parse_choice(struct handover *h, const char *at)
+{
+	struct choice choice = {.known = true};
+	uint64_t up, chosen;
+
+	if (!take_number(&at, UINT8_MAX, &up) || !take_number(&at, UINT8_MAX, &chosen))
+		return -EPROTO;
+	for (size_t i = 0; i < VPND_CONF_VIA_MAX; i++)
+		if (!take_number(&at, UINT64_MAX, &choice.since[i].us))
+			return -EPROTO;
+	choice.up = (uint8_t)up;
+	choice.chosen = (uint8_t)chosen;
+	return *at ? handover_add_choice(h, at, &choice) : -EPROTO;
+}
+
 /* Returns 1 at the end. */
 static int parse_line(struct handover *h, const char *line)
 {
@@ -249,6 +339,12 @@ static int parse_line(struct handover *h, const char *line)
 		return parse_tunnel(h, at);
 	if (strcmp(word, "peer") == 0)
 		return parse_peer(h, at);
+	if (strcmp(word, "hook") == 0)
+		return parse_hook(h, at);
+	if (strcmp(word, "change") == 0)
+		return parse_change(h, at);
+	if (strcmp(word, "choice") == 0)
+		return parse_choice(h, at);
 	return strcmp(line, "end") == 0 ? 1 : -EPROTO;
 }
 
@@ -311,6 +407,8 @@ int handover_keep(const struct handover *h, bool keep)
 	int r = keep_one(h->lock, keep), e = keep_one(h->control, keep);
 
 	r = r < 0 ? r : e;
+	e = keep_one(h->hook.output, keep);
+	r = r < 0 ? r : e;
 	for (size_t i = 0; i < h->n_tunnels; i++)
 		for (size_t j = 0; j < HANDOVER_FDS; j++) {
 			e = keep_one(h->tunnels[i].fds[j], keep);
@@ -329,6 +427,7 @@ void handover_close(struct handover *h)
 {
 	close_one(&h->lock);
 	close_one(&h->control);
+	close_one(&h->hook.output);
 	for (size_t i = 0; i < h->n_tunnels; i++)
 		for (size_t j = 0; j < HANDOVER_FDS; j++)
 			close_one(&h->tunnels[i].fds[j]);

@@ -6,6 +6,9 @@
  * the whole, so that the monitor that runs can find out beforehand and go on.
  *
  *   vpnd-handover VERSION STARTED_US ENGINE_RESTARTS LOCK CONTROL
+ *   hook PID OUTPUT UNTIL_US                                     (one that runs)
+ *   change SUBJECT<tab>TEXT                                      (that it has still to be told)
+ *   choice UP CHOSEN SINCE_US... GROUP                           (VPND_CONF_VIA_MAX times SINCE_US)
  *   tunnel NAME IFINDEX AWAY FWMARK TUN UDP4 UDP6 UAPI STATE
  *   peer PUBLIC_KEY DOWN PMTU                                    (of the tunnel above)
  *   end
@@ -17,10 +20,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/key.h"
+#include "vpnd/monitor/choice.h"
 
-#define HANDOVER_VERSION 1 /* raised whenever a line changes its meaning or its form */
+#define HANDOVER_VERSION 2 /* raised whenever a line changes its meaning or its form */
 
 struct handover_peer {
 	uint8_t public_key[KEY_LEN];
@@ -48,10 +53,33 @@ struct handover_tunnel {
 	size_t n_peers;
 };
 
+/* A run of the program of on_state_change. */
+struct handover_hook {
+	pid_t pid; /* leader of its process group; 0: none runs */
+	int output;
+	uint64_t until_us; /* mono time at which it is killed */
+};
+
+/* What that program has still to be told. */
+struct handover_change {
+	char *subject, *text; /* without tab or line feed */
+};
+
+/* What is remembered of a group of routes. */
+struct handover_choice {
+	char *group; /* its key */
+	struct choice choice;
+};
+
 struct handover {
 	uint64_t started_us; /* mono time at which the first of all monitors started */
 	unsigned int engine_restarts;
 	int lock, control; /* -1: none */
+	struct handover_hook hook;
+	struct handover_change *changes;
+	size_t n_changes;
+	struct handover_choice *choices;
+	size_t n_choices;
 	struct handover_tunnel *tunnels;
 	size_t n_tunnels;
 };
@@ -68,6 +96,10 @@ struct handover_tunnel *handover_add_tunnel(struct handover *h, const char *name
 
 /* Add a peer to a tunnel. Returns 0 or -ENOMEM. */
 int handover_add_peer(struct handover_tunnel *t, const struct handover_peer *peer);
+
+/* Add a change, or a choice; the texts are copied. Returns 0 or -ENOMEM. */
+int handover_add_change(struct handover *h, const char *subject, const char *text);
+int handover_add_choice(struct handover *h, const char *group, const struct choice *choice);
 
 /* The tunnel of this name, or NULL. `h` may be NULL. */
 struct handover_tunnel *handover_find(const struct handover *h, const char *name);

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sandbox.h"
+#include "vpnd/monitor/handover.h"
 #include "vpnd/monitor/process.h"
 
 #define PAUSE_US (50 * US_PER_MS) /* from one end to the next start */
@@ -395,6 +396,41 @@ int hook_new(sd_event *event, struct hook **out)
 	}
 	*out = h;
 	return 0;
+}
+
+/* --- from one monitor to the next ----------------------------------------------------------------
+ */
+
+int hook_hand_over(const struct hook *h, struct handover *to)
+{
+	int r = 0;
+
+	if (h->exit) {
+		to->hook = (struct handover_hook){.pid = h->pid, .output = h->output_fd};
+		r = sd_event_source_get_time(h->timer, &to->hook.until_us);
+	}
+	for (const struct change *c = h->queue; c && r >= 0; c = c->next)
+		r = handover_add_change(to, c->subject, c->text);
+	return r < 0 ? r : 0;
+}
+
+int hook_adopt(struct hook *h, struct handover *from)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < from->n_changes && r == 0; i++) {
+		char *text = strdup(from->changes[i].text);
+
+		r = text ? enqueue(h, from->changes[i].subject, text) : -ENOMEM;
+	}
+	if (r == 0 && from->hook.pid > 0) {
+		r = watch(h, from->hook.pid, cleanup_take_fd(&from->hook.output));
+		if (r == 0)
+			r = sd_event_source_set_time(h->timer, from->hook.until_us);
+	}
+	if (r >= 0 && (h->exit || h->queue))
+		r = sd_event_source_set_enabled(h->timer, SD_EVENT_ONESHOT);
+	return r < 0 ? r : 0;
 }
 
 void hook_free(struct hook *h)

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 typedef struct sd_event sd_event;
+struct handover;
 struct json_t;
 struct hook;
 
@@ -38,6 +39,12 @@ int hook_configure(struct hook *h, const struct hook_config *config);
  * pipe takes at once.
  */
 void hook_tell(struct hook *h, const char *subject, struct json_t *object);
+
+/* Tell the next monitor what runs and what waits. Returns 0 or -ENOMEM. */
+int hook_hand_over(const struct hook *h, struct handover *to);
+
+/* Take that over; the descriptor is taken out of `from`. Returns 0 or a negative errno. */
+int hook_adopt(struct hook *h, struct handover *from);
 
 /* Check that a program may be run: a regular file of root's that nobody else may write. 0 or -errno
  * with a reason in words. */

@@ -65,6 +65,8 @@ static int load_config(struct monitor *m)
 		r = vpnd_conf_hash(m->conf, m->hash);
 	conf_errors_done(&errors);
 	m->groups = r == 0 ? groups_new(m->conf, NULL) : NULL;
+	if (m->groups && m->handover)
+		groups_adopt(m->groups, m->handover);
 	return r == 0 && !m->groups ? -ENOMEM : r;
 }
 
@@ -411,6 +413,8 @@ static int prepare(struct monitor *m)
 		r = watch_signals(m);
 	if (r >= 0)
 		r = hook_new(m->event, &m->hook);
+	if (r >= 0 && m->handover)
+		r = hook_adopt(m->hook, m->handover);
 	if (r < 0)
 		log_err("cannot set up the event loop: %s", strerror(-r));
 	else if (m->conf)

@@ -219,6 +219,16 @@ void resolve_state(
 	arm(n, tried_us < RESOLVE_TRY_S * US_PER_S ? RESOLVE_TRY_S * US_PER_S - tried_us : 0);
 }
 
+void resolve_interrupt(struct resolve *r)
+{
+	for (struct name *n = r->names; n; n = n->next) {
+		if (!n->lookup)
+			continue;
+		end_lookup(n);
+		arm(n, 0);
+	}
+}
+
 void resolve_forget(struct resolve *r, uint32_t slot)
 {
 	for (struct name **at = &r->names; *at;) {

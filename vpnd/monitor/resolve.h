@@ -42,6 +42,9 @@ int resolve_want(struct resolve *r, uint32_t slot, const uint8_t public_key[stat
 void resolve_state(
 	struct resolve *r, uint32_t slot, const uint8_t public_key[static KEY_LEN], bool answers);
 
+/* End all processes that look something up; it is asked for anew in the next turn of the loop. */
+void resolve_interrupt(struct resolve *r);
+
 /* Nothing more for the peers of this slot. */
 void resolve_forget(struct resolve *r, uint32_t slot);
 

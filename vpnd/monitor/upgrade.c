@@ -22,8 +22,10 @@
 #include "base/log.h"
 #include "vpnd/monitor/child.h"
 #include "vpnd/monitor/handover.h"
+#include "vpnd/monitor/hook.h"
 #include "vpnd/monitor/labels.h"
 #include "vpnd/monitor/process.h"
+#include "vpnd/monitor/resolve.h"
 #include "vpnd/monitor/state.h"
 #include "vpnd/monitor/tell.h"
 
@@ -71,6 +73,10 @@ static int describe(const struct monitor *m, struct handover *h)
 	h->engine_restarts = m->engine_restarts;
 	h->lock = m->lock_fd;
 	h->control = m->control_fd;
+	if (m->conf)
+		r = groups_hand_over(m->groups, h);
+	if (r == 0)
+		r = hook_hand_over(m->hook, h);
 	for (size_t i = 0; r == 0 && i < PRIVSEP_TUNNELS; i++)
 		if (m->slots[i])
 			r = held_hand_over(m->slots[i], h);
@@ -256,6 +262,7 @@ void upgrade_engine_ended(struct monitor *m)
 
 	if (r == 0) {
 		labels_save(m->labels);
+		resolve_interrupt(m->resolve);
 		r = handover_keep(h, true);
 		if (r == 0)
 			r = execute(m, handover_fd);

@@ -34,10 +34,10 @@ class Pair:
     """Both tunnels lead to the City's prefixes; `route` is what each route says beside.
 
     `probe_ms` is the time between two probes, `more_allowed` are prefixes that both tunnels let
-    through to the City, without a route.
+    through to the City, without a route, `program` is run instead of the vpnd that was built.
     """
 
-    def __init__(self, site, *, probe_ms=200, more_allowed=(), **route):
+    def __init__(self, site, *, probe_ms=200, more_allowed=(), program=None, **route):
         self.first = Gate(site, begin=False, peer={
             "allowed_ips": [*TO_CITY, *more_allowed], "probe": TUNNEL_CITY[4],
             "probe_interval_ms": probe_ms})
@@ -54,6 +54,7 @@ class Pair:
         for each in config["routes"]:
             each.update(route)
         self.site, self.vpnd, self.ctl = site, self.first.vpnd, self.first.ctl
+        self.vpnd.program = program or self.vpnd.program
         self.vpnd.write(config)
         self.vpnd.start()
 
@@ -81,6 +82,11 @@ class Pair:
         done = self.site.gw.run("ip", "-json", "route", "get", address, check=False)
         words = done.stdout.replace('"', " ").split()
         return words[words.index("dev") + 2] if "dev" in words else None
+
+    def state(self, name):
+        """Of one of the tunnels, as status says."""
+        return {tunnel["name"]: tunnel["state"]
+                for tunnel in self.ctl.status()[1]["tunnels"]}[name]
 
     def works(self):
         return all(self.site.app.reaches(address, 1) for address in HOST.values())

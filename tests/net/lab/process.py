@@ -57,17 +57,25 @@ def status(pid):
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
-def children(pid):
-    """The living children of `pid`."""
-    found = []
+def _children(pid):
+    """Each child of `pid` and its state, a letter."""
     for entry in pathlib.Path("/proc").glob("[0-9]*/stat"):
         try:
             state, parent = entry.read_text().rpartition(")")[2].split()[:2]
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if int(parent) == pid and state != "Z":
-            found.append(int(entry.parent.name))
-    return sorted(found)
+        if int(parent) == pid:
+            yield int(entry.parent.name), state
+
+
+def children(pid):
+    """The living children of `pid`."""
+    return sorted(child for child, state in _children(pid) if state != "Z")
+
+
+def zombies(pid):
+    """Those that have ended without being asked after."""
+    return sorted(child for child, state in _children(pid) if state == "Z")
 
 
 def alive(pid):

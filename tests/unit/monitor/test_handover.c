@@ -14,9 +14,12 @@
 #include "vpnd/monitor/handover.h"
 
 #define KEY "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="
-#define HEAD "vpnd-handover 1 77 3 5 -1\n"
+#define HEAD "vpnd-handover 2 77 3 5 -1\n"
 #define TUNNEL "tunnel city-a 9 0 23 6 7 -1 8 -1\n"
 #define PEER "peer " KEY " 1 1400\n"
+#define HOOK "hook 4242 9 99000000\n"
+#define CHANGE "change tunnel city-a\t{\"state\":\"up\"}\n"
+#define CHOICE "choice 3 2 5000000 0 0 0 0 0 0 0 group v4 0; city-a 1\n"
 
 static int read_text(const char *text, struct handover **out)
 {
@@ -31,11 +34,12 @@ static int read_text(const char *text, struct handover **out)
 static void what_is_written_is_read(void **state)
 {
 	struct handover *h, *again;
-	char text[256] = "";
+	char text[512] = "";
 	int fd;
 
 	(void)state;
-	assert_int_equal(read_text(HEAD TUNNEL PEER PEER PEER "end\n", &h), 0);
+	assert_int_equal(
+		read_text(HEAD HOOK CHANGE CHANGE CHOICE TUNNEL PEER PEER PEER "end\n", &h), 0);
 	assert_int_equal(h->started_us, 77);
 	assert_int_equal(h->engine_restarts, 3);
 	assert_int_equal(h->lock, 5);
@@ -45,9 +49,20 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(h->tunnels[0].fwmark, 23);
 	assert_int_equal(h->tunnels[0].n_peers, 3);
 	assert_true(h->tunnels[0].peers[2].down);
+	assert_int_equal(h->hook.pid, 4242);
+	assert_int_equal(h->hook.output, 9);
+	assert_int_equal(h->hook.until_us, 99 * US_PER_S);
+	assert_int_equal(h->n_changes, 2);
+	assert_string_equal(h->changes[1].subject, "tunnel city-a");
+	assert_string_equal(h->changes[1].text, "{\"state\":\"up\"}");
+	assert_string_equal(h->choices[0].group, "group v4 0; city-a 1");
+	assert_int_equal(h->choices[0].choice.up, 3);
+	assert_int_equal(h->choices[0].choice.chosen, 2);
+	assert_int_equal(h->choices[0].choice.since[0].us, 5 * US_PER_S);
+	assert_true(h->choices[0].choice.known);
 	assert_int_equal(handover_write(h, &fd), 0);
 	assert_true(pread(fd, text, sizeof(text) - 1, 0) > 0);
-	assert_string_equal(text, HEAD TUNNEL PEER PEER PEER "end\n");
+	assert_string_equal(text, HEAD HOOK CHANGE CHANGE CHOICE TUNNEL PEER PEER PEER "end\n");
 	assert_int_equal(write(fd, "", 1), -1); /* it is sealed */
 	assert_int_equal(handover_read(fd, &again), 0);
 	handover_free(again);
@@ -65,9 +80,9 @@ static void what_is_not_understood_is_refused_whole(void **state)
 	static const char *const texts[] = {
 		"",
 		"end\n",
-		"vpnd-handover 2 77 3 5 -1\nend\n",
-		"vpnd-handover 1 77 3 5\nend\n",
-		"vpnd-handover 1 77 3 5 -1 6\nend\n",
+		"vpnd-handover 1 77 3 5 -1\nend\n",
+		"vpnd-handover 2 77 3 5\nend\n",
+		"vpnd-handover 2 77 3 5 -1 6\nend\n",
 		HEAD,
 		HEAD "end",
 		HEAD "end\nend\n",
@@ -82,6 +97,19 @@ static void what_is_not_understood_is_refused_whole(void **state)
 		HEAD "tunnel a-name-too-long-x 9 0 23 6 7 -1 8 -1\nend\n",
 		HEAD TUNNEL "peer AAAA 1 1400\nend\n",
 		HEAD TUNNEL "peer " KEY " 1 1400 \nend\n",
+		HEAD HOOK HOOK "end\n",
+		HEAD "hook 0 9 99\nend\n",
+		HEAD "hook 1 9 99\nend\n", /* not ours, whoever we are */
+		HEAD "hook 4294967297 9 99\nend\n",
+		HEAD "hook 4242 1 99\nend\n",
+		HEAD "hook 4242 9\nend\n",
+		HEAD "change tunnel city-a\nend\n",
+		HEAD "change \t{}\nend\n",
+		HEAD "change tunnel\t\nend\n",
+		HEAD "change tunnel\t{}\t{}\nend\n",
+		HEAD "choice 3 2 0 0 0 0 0 0 0 0\nend\n",
+		HEAD "choice 256 2 0 0 0 0 0 0 0 0 group\nend\n",
+		HEAD "choice 3 2 0 0 0 0 0 0 0 group\nend\n",
 	};
 	struct handover *h = NULL;
 
