@@ -16,6 +16,9 @@ import pytest
 from lab import process
 from lab.capture import Capture
 from lab.gate import Gate
+from lab.gatehouse import VPND
+from lab.installed import Installed, upgrade
+from lab.pair import Pair
 from lab.site import APP_NET, CITY_NET, HOST
 from lab.waiting import wait_until
 
@@ -104,6 +107,34 @@ def test_nothing_leaks_after_a_clean_stop_until_the_flush(site, wire):
         for table in ("rule", "nexthop"):
             assert "proto 71" not in site.gw.output("ip", family, table, "show")
         assert not site.gw.output("ip", family, "route", "show", "table", "all", "proto", 71)
+
+
+def test_nothing_leaks_while_programs_change(site, wire):
+    gate, installed = Gate(site, begin=False), Installed(site)
+    gate.vpnd.program = installed.path
+    gate.vpnd.start()
+    assert gate.works()
+    end = wire()
+    for _ in range(3):
+        installed.replace(VPND)
+        upgrade(gate.vpnd)
+        gate.vpnd.stop()
+        gate.vpnd.start()
+        wait_until(lambda: gate.works(1), "the tunnel works again", 20)
+    end()
+
+
+def test_nothing_leaks_when_tunnels_fail_one_after_another(site, wire):
+    pair = Pair(site)
+    wait_until(pair.works, "the tunnels work", 20)
+    end = wire()
+    pair.blacken()
+    wait_until(lambda: pair.via() == pair.name, "all goes by the second", 30)
+    pair.second.kill()
+    wait_until(lambda: pair.via() is None, "nothing goes", 30)
+    pair.clear()
+    wait_until(lambda: pair.via() == pair.first.ifname and pair.works(), "it goes again", 60)
+    end()
 
 
 def test_nothing_leaks_before_the_peer_is_there(site, wire):

@@ -13,11 +13,13 @@ import time
 import pytest
 
 from lab.gate import Gate
-from lab.site import CITY_NET, HOST, TUNNEL_CITY
+from lab.gatehouse import Natd, natd_config
+from lab.site import APP, CITY_NET, HOST, TUNNEL_CITY
 from lab.waiting import wait_until
 
 # Outside of an inner packet: 32 bytes of WireGuard, 8 of UDP, and IP.
 OVERHEAD = {4: 60, 6: 80}
+TCP_HEADER = {4: 40, 6: 60}  # with that of IP
 SILENCE = """
 table inet black {
     chain errors { type filter hook output priority 0;
@@ -41,6 +43,7 @@ def shrink(site, mtu):
     site.net.run("nft", "-f", "-", stdin=SILENCE)
     site.city.run("nft", "-f", "-", stdin=NO_FRAGMENTS)
     site.net.ip(f"link set city mtu {mtu}")
+    site.city.ip("link set uplink gso_max_segs 1")  # or the wire takes large ones in one piece
 
 
 def forward(site, on):
@@ -73,20 +76,22 @@ def fitting(mtu, family):
     return (mtu - OVERHEAD[family]) // 16 * 16
 
 
-class Upload:
-    """A TCP connection from the site to the City that never stops to send."""
+class Stream:
+    """A TCP connection from `caller` to `called` over which `sender`, one of both, never stops to
+    send."""
 
-    def __init__(self, site, family):
+    def __init__(self, family, caller, called, sender, address):
         kind = socket.AF_INET6 if family == 6 else socket.AF_INET
-        self._server = site.host.socket(kind)
+        self._server = called.socket(kind)
         self._server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._server.bind((HOST[family], 7777))
+        self._server.bind((address, 7777))
         self._server.listen(1)
-        self._client = site.app.socket(kind)
-        self._client.connect((HOST[family], 7777))
-        self._peer, _ = self._server.accept()
-        self._peer.settimeout(None)
-        self._client.settimeout(None)
+        client = caller.socket(kind)
+        client.connect((address, 7777))
+        accepted, _ = self._server.accept()
+        self._from, self._to = (client, accepted) if sender is caller else (accepted, client)
+        self._from.settimeout(None)
+        self._to.settimeout(None)
         self.received = 0
         self._stop = threading.Event()
         for work in (self._send, self._receive):
@@ -95,14 +100,14 @@ class Upload:
     def _send(self):
         try:
             while not self._stop.is_set():
-                self._client.sendall(b"x" * 20000)
+                self._from.sendall(b"x" * 20000)
                 time.sleep(0.01)
         except OSError:
             pass
 
     def _receive(self):
         try:
-            while data := self._peer.recv(65536):
+            while data := self._to.recv(65536):
                 self.received += len(data)
         except OSError:
             pass
@@ -113,9 +118,14 @@ class Upload:
         wait_until(lambda: self.received > before + 1000000, "the connection goes on", timeout)
         return time.monotonic() - begun
 
+    @property
+    def segment(self):
+        """Bytes of the largest that the sender may send."""
+        return self._from.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+
     def close(self):
         self._stop.set()
-        for each in (self._client, self._peer, self._server):
+        for each in (self._from, self._to, self._server):
             each.close()
 
 
@@ -133,7 +143,7 @@ def test_whole_path_is_measured_as_such(site, outer):
 def test_black_hole_does_not_stop_a_connection(site, outer, inner, measured):
     gate = Gate(site, outer=outer, peer={"probe": TUNNEL_CITY[inner], "probe_interval_ms": 200})
     wait_until(lambda: state(gate) == "up", "the tunnel is up", 10)
-    upload = Upload(site, inner)
+    upload = Stream(inner, site.app, site.host, site.app, HOST[inner])
     upload.moves(10)
     shrink(site, 1400)
     took = upload.moves(60)
@@ -148,6 +158,23 @@ def test_black_hole_does_not_stop_a_connection(site, outer, inner, measured):
     wait_until(lambda: pmtu(gate) == 1420 and route_mtu(site, inner) == 0, "it grows again", 20)
     upload.moves(30)
     upload.close()
+
+
+@pytest.mark.parametrize("caller", ["app", "host"])
+@pytest.mark.parametrize("inner", [4, 6])
+def test_download_passes_a_black_hole_whoever_begins(site, inner, caller):
+    """The City knows nothing of the narrow path: it sends no larger segments than natd lets the site
+    ask for."""
+    gate = Gate(site, peer={"probe": TUNNEL_CITY[4], "probe_interval_ms": 200})
+    Natd(site.gw, natd_config()).start()
+    shrink(site, 1400)
+    wait_until(lambda: route_mtu(site, inner) == fitting(1400, 4), "the path MTU is known", 30)
+    ends = {"app": (site.app, site.host, HOST), "host": (site.host, site.app, APP)}
+    calling, called, address = ends[caller]
+    download = Stream(inner, calling, called, site.host, address[inner])
+    download.moves(30)
+    assert download.segment <= fitting(1400, 4) - TCP_HEADER[inner]
+    download.close()
 
 
 def test_small_uplink_is_known_at_once(site):
