@@ -3,7 +3,10 @@
 
     app - gw(vpnd: a, b) - net - city(wireguard-go: a, b) - host
 """
+import pytest
+
 from lab.pair import Pair
+from lab.pings import Flow
 from lab.site import HOST
 from lab.waiting import wait_until
 
@@ -34,6 +37,24 @@ def test_ecmp_uses_both_and_goes_on_with_one(site):
     wait_until(lambda: f"by {pair.name} now, no longer by {pair.first.ifname}, {pair.name}"
                in pair.vpnd.log(), "it leaves", 10)
     assert pair.works() and via(pair) == {pair.name}
+
+
+@pytest.mark.parametrize("policy", ["failover", "ecmp"])
+def test_no_packet_is_lost_when_a_tunnel_is_used_again(site, policy):
+    pair = Pair(site, policy=policy, hold_time_s=1)
+    pair.answer_where_asked()
+    wait_until(pair.works, "both families work")
+    pair.blacken()
+    wait_until(lambda: via(pair) == {pair.name} and pair.works(), "all goes by the second", 30)
+    flows = [Flow(namespace, address) for namespace in (site.app, site.gw)
+             for address in HOST.values()]
+    pair.clear()
+    again = {"failover": f"goes by {pair.first.ifname} now",
+             "ecmp": f"goes by {pair.first.ifname}, {pair.name} now"}[policy]
+    wait_until(lambda: pair.vpnd.log().count(again) == len(HOST), "the first is used again", 30)
+    for flow in flows:
+        lost, _ = flow.during(lambda: None)
+        assert lost == 0 and not flow.lost_since(1)
 
 
 def test_guard_answers_when_all_tunnels_are_down(site):

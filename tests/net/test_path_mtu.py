@@ -177,6 +177,18 @@ def test_download_passes_a_black_hole_whoever_begins(site, inner, caller):
     download.close()
 
 
+def test_download_that_runs_goes_on_where_the_city_probes(site):
+    """What the City's host was told at the beginning of a connection holds: it has to notice."""
+    site.host.sysctl({"net.ipv4.tcp_mtu_probing": 1})
+    gate = Gate(site, peer={"probe": TUNNEL_CITY[4], "probe_interval_ms": 200})
+    wait_until(lambda: state(gate) == "up", "the tunnel is up", 10)
+    download = Stream(4, site.app, site.host, site.host, HOST[4])
+    download.moves(10)
+    shrink(site, 1400)
+    download.moves(60)
+    download.close()
+
+
 def test_small_uplink_is_known_at_once(site):
     site.gw.ip("link set uplink mtu 1400")
     gate = Gate(site, peer={"probe": TUNNEL_CITY[4]})

@@ -67,15 +67,17 @@ class Pair:
         self.site.net.run("nft", "delete", "table", "ip", "black")
 
     def answer_where_asked(self):
-        """Have the City answer each flow by the tunnel that its last packet came by (IPv4)."""
+        """Have the City answer each flow by the tunnel that its last packet came by."""
         first, second = self.first.city.ifname, self.second.ifname
         self.site.city.run("nft", "-f", "-", stdin=f"""
-            table ip way {{ chain in {{ type filter hook prerouting priority mangle;
+            table inet way {{ chain in {{ type filter hook prerouting priority mangle;
               iifname "{first}" ct mark set 1; iifname "{second}" ct mark set 2
               iifname "lan" meta mark set ct mark; }}
             }}""")
-        self.site.city.ip("rule add fwmark 2 lookup 102",
-                          f"route add {APP_NET[4]} dev {second} table 102")
+        for family, net in APP_NET.items():
+            for words in ("rule add fwmark 2 lookup 102",
+                          f"route add {net} dev {second} table 102"):
+                self.site.city.run("ip", f"-{family}", *words.split())
 
     def via(self, address=HOST[4]):
         """The interface that the gateway reaches it by now; None if it is refused."""
