@@ -183,6 +183,23 @@ static void print_log_error(const struct reply_nat *nat, FILE *f)
 	fprintf(f, "flow log: %s\n", error ? error : "-");
 }
 
+/* As sysctl(8) writes numbers, since that is who gets them next. */
+static void print_settings(const struct field_list *settings, FILE *f)
+{
+	const struct reply_setting *items = settings->items;
+
+	if (settings->n)
+		fputs("settings of the kernel that should be others (manage_sysctl in "
+		      "natd.conf(5)):\n",
+			f);
+	for (size_t i = 0; i < settings->n; i++) {
+		_cleanup_free_ char *name = foreign_text(items[i].name, FOREIGN_WORD);
+
+		fprintf(f, "  %s = %" PRId64 ", now %" PRId64 "\n", name ? name : "-",
+			items[i].wanted, items[i].is);
+	}
+}
+
 int nat_print(const struct view *view, struct pen pen)
 {
 	const struct reply_nat *nat = &view->report->nat;
@@ -201,6 +218,7 @@ int nat_print(const struct view *view, struct pen pen)
 		return r;
 	print_table(nat, pen.f);
 	print_log_error(nat, pen.f);
+	print_settings(&nat->settings, pen.f);
 	_cleanup_free_ char *never = foreign_list(&nat->never_uplink, ", ", 0);
 	_cleanup_free_ char *ruleset = foreign_text(nat->ruleset, FOREIGN_WORD);
 	if (!never || !ruleset)

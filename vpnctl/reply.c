@@ -150,6 +150,13 @@ static const struct field flow_log_rows[] = {
 };
 static const struct field_table flow_log_table = TABLE(flow_log, flow_log_rows);
 
+static const struct field setting_rows[] = {
+	ROW(setting, TEXT, name),
+	ROW(setting, COUNT, is),
+	ROW(setting, COUNT, wanted),
+};
+static const struct field_table setting_table = TABLE(setting, setting_rows);
+
 static const struct field nat_rows[] = {
 	ROW(nat, WORD, state, .words = reply_state_words),
 	ROW(nat, TEXT, reason),
@@ -168,6 +175,8 @@ static const struct field nat_rows[] = {
 	ROW(nat, COUNTERS, kernel),
 	ROW(nat, COUNTERS, events),
 	ROW(nat, OBJECT, flow_log, .table = &flow_log_table),
+	ROW(nat, FLAG, draining),
+	ROW(nat, OBJECTS, settings, .table = &setting_table),
 };
 const struct field_table reply_nat_table = TABLE(nat, nat_rows);
 

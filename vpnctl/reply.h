@@ -119,6 +119,12 @@ struct reply_flow_log {
 	const char *error;
 };
 
+/* A setting of the kernel. */
+struct reply_setting {
+	const char *name;
+	int64_t is, wanted;
+};
+
 struct reply_nat {
 	int state; /* enum reply_state */
 	const char *reason, *ruleset;
@@ -135,6 +141,8 @@ struct reply_nat {
 	struct field_list kernel; /* counters of conntrack itself */
 	struct field_list events; /* counters of how natd follows it */
 	struct reply_flow_log flow_log;
+	int draining;
+	struct field_list settings; /* struct reply_setting, those that are not as they should be */
 };
 
 struct reply_flow {
