@@ -164,6 +164,32 @@ static void check_snat_is_outside(struct conf_ctx *ctx, const struct natd_conf *
 						prefix_format(&conf->subnets[j].prefix, prefix));
 }
 
+/* A source that is behind a tunnel is held back at an uplink, translated to or not. */
+static void check_public_may_leave(
+	struct conf_ctx *ctx, const struct natd_conf *conf, const struct natd_prefix *never)
+{
+	static const char why[] = "%s: %s is in %s of never_uplink, so nothing with it may leave";
+	char text[PREFIX_STRLEN], outer[PREFIX_STRLEN];
+
+	prefix_format(&never->prefix, outer);
+	for (size_t i = 0; i < conf->n_uplinks; i++)
+		for (size_t k = 0; k < conf->uplinks[i].n_snat; k++)
+			if (prefix_contains(&never->prefix, &conf->uplinks[i].snat[k]))
+				conf_error(ctx, conf->uplinks[i].at, why, "snat",
+					addr_format(&conf->uplinks[i].snat[k], text), outer);
+	for (size_t i = 0; i < conf->n_subnets; i++) {
+		const struct natd_subnet *subnet = &conf->subnets[i];
+
+		for (size_t k = 0; k < subnet->n_snat; k++)
+			if (prefix_contains(&never->prefix, &subnet->snat[k]))
+				conf_error_at(ctx, &subnet->where, why, "snat",
+					addr_format(&subnet->snat[k], text), outer);
+		if (overlap(&never->prefix, &subnet->snat_prefix))
+			conf_error_at(ctx, &subnet->where, why, "snat_prefix",
+				prefix_format(&subnet->snat_prefix, text), outer);
+	}
+}
+
 static void check_never_uplink(struct conf_ctx *ctx, const struct natd_conf *conf)
 {
 	char a[PREFIX_STRLEN], b[PREFIX_STRLEN];
@@ -171,6 +197,7 @@ static void check_never_uplink(struct conf_ctx *ctx, const struct natd_conf *con
 	for (size_t i = 0; i < conf->n_never_uplink; i++) {
 		const struct natd_prefix *never = &conf->never_uplink[i];
 
+		check_public_may_leave(ctx, conf, never);
 		prefix_format(&never->prefix, a);
 		if (never->prefix.len == 0)
 			conf_error(ctx, never->at,
