@@ -7,6 +7,22 @@
 /* --- what is not tracked ---------------------------------------------------------------------- */
 
 /*
+ * Hosts whose addresses are seen outside may have the same ports; then it is asked whose address it
+ * is.
+ */
+static const char *own_address(const struct ruleset_out *out)
+{
+	bool others = out->conf->n_exempt;
+
+	for (size_t i = 0; i < out->conf->n_subnets; i++) {
+		enum natd_translation translation = natd_translation_of(&out->conf->subnets[i]);
+
+		others = others || translation == NATD_TO_PREFIX || translation == NATD_NONE;
+	}
+	return others ? " fib daddr type local" : "";
+}
+
+/*
  * An ICMP error about what is not tracked would be invalid. `protocol` and `port` are where, in
  * bits after the ICMP header's beginning, the packet inside has its protocol and source port.
  */
@@ -23,7 +39,7 @@ static void write_own_errors(struct ruleset_out *out, const char *chain, const c
 	for (uint32_t p = 1, i = 0; p <= UINT16_MAX; p++)
 		if (ruleset_is_reserved(out->conf, p))
 			fprintf(out->f, "%s 0x%x", i++ ? "," : "", p);
-	fputs(n > 1 ? " } notrack\n" : " notrack\n", out->f);
+	fprintf(out->f, "%s%s notrack\n", n > 1 ? " }" : "", own_address(out));
 	ruleset_end(out);
 }
 
@@ -40,7 +56,7 @@ static void write_own(struct ruleset_out *out)
 	ruleset_end(out);
 
 	ruleset_chain(out, "own_udp");
-	ruleset_rule(out, "udp dport @own_ports notrack");
+	ruleset_rule(out, "udp dport @own_ports%s notrack", own_address(out));
 	ruleset_end(out);
 
 	write_own_errors(out, "own_error4",

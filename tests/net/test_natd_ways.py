@@ -127,6 +127,8 @@ def test_prefix_is_translated_host_by_host(site):
     Whoami(site.web)
     assert ask_tcp(site.app, WEB[6], source_port=5555) == ("2001:db8:40:15::10", 5555)
     assert ask_udp(site.app, WEB[6])[0] == "2001:db8:40:15::10"
+    # The port is reserved on addresses of the gateway, and this is none.
+    assert ask_udp(site.app, WEB[6], source_port=PORT) == ("2001:db8:40:15::10", PORT)
     assert site.app.reaches(WEB[6])
 
 
