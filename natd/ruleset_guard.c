@@ -4,12 +4,22 @@
  * owner ends. It holds while others have flushed the ruleset and we have not yet put it back:
  *
  *   - that there is a nat chain keeps conntrack and translation at work, so no known flow notices
- *   - nothing new comes in by an uplink, nothing private goes out there, so no flow is begun that
- *     would stay as it should never have been
+ *   - nothing new comes in by an uplink, nothing private or of a host in no subnet goes out
+ *     there, so no flow is begun that would stay as it should never have been
  *
  * Its chains come after those of the ruleset, which count what they drop.
  */
 #include "natd/ruleset_out.h"
+
+/* Who is in no subnet begins nothing by an uplink. */
+static void write_unlisted(struct ruleset_out *out, const struct ruleset_words *w)
+{
+	if (ruleset_has(out, RULESET_SUBNETS, w->family))
+		ruleset_rule(out, "oifname %s %s saddr != @subnets%c drop", out->uplinks, w->ip,
+			w->digit);
+	else
+		ruleset_rule(out, "oifname %s meta nfproto ipv%c drop", out->uplinks, w->digit);
+}
 
 static void write_forward(struct ruleset_out *out)
 {
@@ -18,6 +28,8 @@ static void write_forward(struct ruleset_out *out)
 	ruleset_rule(out, "ct state established,related accept");
 	ruleset_rule(out, "ct status dnat accept");
 	ruleset_rule(out, "iifname %s drop", out->uplinks);
+	for (size_t i = 0; i < 2; i++)
+		write_unlisted(out, &ruleset_words[i]);
 	ruleset_end(out);
 }
 

@@ -5,6 +5,8 @@
               gw(natd) - net - web
     app  --+
 """
+import os
+import signal
 import socket
 import threading
 import time
@@ -236,6 +238,24 @@ def test_city_prefixes_are_held_back_in_every_state(site):
     assert capture.count() > 0
     assert not capture.lines(f"host {HOST[4]}")
     assert status(natd)["drops"]["never_uplink"] > 100
+
+
+def test_no_private_source_leaves_while_the_rules_are_away(site):
+    """Of a listed host or of another, for as long as natd does not get to put them back."""
+    app2 = second_subnet(site)
+    natd = Natd(site.gw, natd_config()).start()
+    os.kill(natd.pid, signal.SIGSTOP)
+    try:
+        with Capture(site.gw, "uplink") as capture:
+            site.gw.run("nft", "delete table inet gatehouse")
+            for host in (site.app, app2):
+                for family in (4, 6):
+                    assert not host.reaches(WEB[family], timeout=1)
+            wait_until(lambda: site.gw.reaches(WEB[4]) and capture.count(f"host {WEB[4]}"),
+                       "what came before has been written, too")
+    finally:
+        os.kill(natd.pid, signal.SIGCONT)
+    assert not capture.lines("net 10.0.0.0/8 or net fd00::/8")
 
 
 def test_icmp_error_about_a_tunnels_packet_arrives_and_is_not_called_invalid(site):
