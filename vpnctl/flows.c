@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/cleanup.h"
 #include "base/control.h"
 #include "vpnctl/ask.h"
@@ -49,6 +50,48 @@ static int parse_top(const char *text, enum flows_top *top)
 	return text && *top == FLOWS_TOP_NONE ? usage("--top takes dest, source or bytes") : 0;
 }
 
+static bool is_prefix(const char *text)
+{
+	struct prefix prefix;
+
+	return prefix_parse(text, false, &prefix) == 0;
+}
+
+static bool is_address(const char *text)
+{
+	struct addr addr;
+
+	return addr_parse(text, &addr) == 0;
+}
+
+/* The filters that are text. One that cannot be asked for must not be left out: more would pass. */
+static int put_texts(const struct invocation_flows *f, json_t *request)
+{
+	const struct {
+		const char *key, *text, *takes;
+		bool (*is_one)(const char *text); /* NULL: natd knows */
+	} texts[] = {
+		{"from", f->from, "an address or a prefix", is_prefix},
+		{"to", f->to, "an address or a prefix", is_prefix},
+		{"nat", f->nat, "an address", is_address},
+		{"proto", f->proto, "a word or a number", NULL},
+		{"state", f->state, "a word", NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		const char *text = texts[i].text;
+
+		if (!text)
+			continue;
+		if ((texts[i].is_one && !texts[i].is_one(text)) ||
+			json_object_set_new(request, texts[i].key, json_string(text)) < 0) {
+			fprintf(stderr, "vpnctl: --%s takes %s\n", texts[i].key, texts[i].takes);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
 /* What is asked for, and how many of it, 0 for all. Complains, and returns 0 or -EINVAL. */
 static int make_request(
 	const struct invocation *inv, enum flows_top *top, long *limit, json_t *request)
@@ -71,14 +114,7 @@ static int make_request(
 		json_object_set_new(request, "port", json_integer(port));
 	if (*limit && !*top)
 		json_object_set_new(request, "limit", json_integer(*limit));
-	const struct {
-		const char *key, *text;
-	} texts[] = {{"from", f->from}, {"to", f->to}, {"proto", f->proto}, {"state", f->state},
-		{"nat", f->nat}};
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (texts[i].text)
-			json_object_set_new(request, texts[i].key, json_string(texts[i].text));
-	return 0;
+	return put_texts(f, request);
 }
 
 /* --- the answer ------------------------------------------------------------------------------- */

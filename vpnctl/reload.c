@@ -13,18 +13,30 @@
 #define RELOAD_TIMEOUT_MS 30000 /* a daemon may have names to resolve and rules to load */
 #define NEWLINE "\\x0a"         /* as it is escaped in what a daemon says */
 
-/* Print each line of an escaped text behind the daemon's name. It may have been escaped twice. */
-static void print_lines(const char *name, const char *text)
+/* Part the lines of an escaped text, which may have been escaped twice, by newlines again. */
+static void part_lines(char *text)
 {
-	for (const char *end; (end = strstr(text, NEWLINE)); text = end + strlen(NEWLINE)) {
+	char *to = text;
+
+	for (char *end; (end = strstr(text, NEWLINE)); text = end + strlen(NEWLINE)) {
 		size_t len = (size_t)(end - text);
 
 		while (len && text[len - 1] == '\\')
 			len--;
-		fprintf(stderr, "%s: %.*s\n", name, (int)len, text);
+		memmove(to, text, len);
+		to += len;
+		*to++ = '\n';
 	}
-	if (*text)
-		fprintf(stderr, "%s: %s\n", name, text);
+	memmove(to, text, strlen(text) + 1);
+}
+
+/* Print each line behind the daemon's name. */
+static void print_lines(const char *name, const char *text)
+{
+	for (const char *end; *text; text = *end ? end + 1 : end) {
+		end = strchrnul(text, '\n');
+		fprintf(stderr, "%s: %.*s\n", name, (int)(end - text), text);
+	}
 }
 
 /* The daemon took it, or not: on stdout or stderr, and as an exit status. */
@@ -52,6 +64,7 @@ static enum exit_code reload(
 
 	int r = ask_daemon(
 		inv->run_dir, daemon, "reload", RELOAD_TIMEOUT_MS, &data, err, sizeof(err));
+	part_lines(err);
 	const char *hash = json_string_value(json_object_get(data, "config_hash"));
 	json_object_set_new(results, name,
 		json_pack("{s:b, s:s?, s:s?}", "ok", r == 0, "config_hash", hash, "error",

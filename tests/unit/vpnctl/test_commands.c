@@ -240,11 +240,28 @@ static void reload_prints_every_error_on_a_line_of_its_own(void **state)
 	assert_int_equal(vpnctl("reload --json", ""), EXIT_FAILED);
 	_cleanup_json_ json_t *json = json_loads(out, 0, NULL);
 	assert_true(json_is_true(json_object_get(json_object_get(json, "natd"), "ok")));
-	assert_true(json_is_false(json_object_get(json_object_get(json, "vpnd"), "ok")));
+	json_t *refused = json_object_get(json, "vpnd");
+	assert_true(json_is_false(json_object_get(refused, "ok")));
+	assert_string_equal(json_string_value(json_object_get(refused, "error")),
+		"v.conf:3: bad word\nv.conf:9: worse\n");
 	stop(vpnd, "vpnd");
 	assert_int_equal(vpnctl("reload", ""), EXIT_UNREACHED);
 	assert_int_equal(vpnctl("reload sshd", ""), EXIT_USAGE);
 	stop(natd, "natd");
+}
+
+/* Left out, it would let all flows pass, for --kill as well. */
+static void a_filter_that_is_none_is_refused_before_anybody_is_asked(void **state)
+{
+	(void)state;
+	assert_int_equal(vpnctl("flows --from ten", ""), EXIT_USAGE);
+	assert_string_equal(err, "vpnctl: --from takes an address or a prefix\n");
+	assert_string_equal(out, "");
+	assert_int_equal(vpnctl("flows --to 10.0.0.0/33", ""), EXIT_USAGE);
+	assert_int_equal(vpnctl("flows --nat 10.0.0.0/8", ""), EXIT_USAGE);
+	assert_int_equal(vpnctl("flows --proto tcp --state \xff --kill", ""), EXIT_USAGE);
+	assert_string_equal(err, "vpnctl: --state takes a word\n");
+	assert_int_equal(vpnctl("flows --from 10.0.0.1 --state \xff", ""), EXIT_USAGE);
 }
 
 /* What wg(8) makes of a private key. */
@@ -368,6 +385,7 @@ int main(void)
 		cmocka_unit_test(wait_returns_as_soon_as_it_is_so),
 		cmocka_unit_test(wait_says_at_its_end_why_it_is_not_so),
 		cmocka_unit_test(reload_prints_every_error_on_a_line_of_its_own),
+		cmocka_unit_test(a_filter_that_is_none_is_refused_before_anybody_is_asked),
 		cmocka_unit_test(pubkey_agrees_with_wg),
 		cmocka_unit_test(a_wrong_key_is_refused_and_never_shown),
 		cmocka_unit_test(genkey_warns_when_others_can_read_it),
