@@ -38,7 +38,7 @@ enum ruleset_drop {
 	RULESET_DROP_HOST_LIMIT,   /* max_connections_per_host is reached */
 	RULESET_DROP_INVALID,      /* belongs to no flow and can start none, says conntrack */
 	RULESET_DROP_MARTIAN,      /* to an address that nothing is forwarded to */
-	RULESET_DROP_NEVER_UPLINK, /* meant for a tunnel, about to leave by an uplink */
+	RULESET_DROP_NEVER_UPLINK, /* to or from behind a tunnel, about to leave by an uplink */
 	RULESET_DROP_NO_PORT,      /* no source port is left for its destination */
 	RULESET_DROP_NOT_LISTED,   /* to be forwarded from a source that is in no subnet */
 	RULESET_DROP_PRIVATE,      /* private source, about to leave by an uplink untranslated */

@@ -185,8 +185,11 @@ static void write_never_uplink(struct ruleset_out *out, const struct ruleset_wor
 	}
 }
 
+/* Exempt is what the subnets send there, not what comes out of a tunnel. */
 static void write_private(struct ruleset_out *out, const struct ruleset_words *w)
 {
+	if (ruleset_has(out, RULESET_NEVER_UPLINK, w->family))
+		ruleset_rule(out, "%s saddr @never_uplink%c " NEVER_UPLINK, w->ip, w->digit);
 	if (ruleset_has(out, RULESET_EXEMPT, w->family))
 		ruleset_rule(out, "%s daddr @exempt%c accept", w->ip, w->digit);
 	if (ruleset_has(out, RULESET_PRIVATE, w->family))

@@ -52,6 +52,8 @@ static void write_leak(struct ruleset_out *out)
 	for (size_t i = 0; i < 2; i++) {
 		const struct ruleset_words *w = &ruleset_words[i];
 
+		if (ruleset_has(out, RULESET_NEVER_UPLINK, w->family))
+			ruleset_rule(out, "%s saddr @never_uplink%c drop", w->ip, w->digit);
 		if (ruleset_has(out, RULESET_EXEMPT, w->family))
 			ruleset_rule(out, "%s daddr @exempt%c accept", w->ip, w->digit);
 		if (ruleset_has(out, RULESET_PRIVATE, w->family))

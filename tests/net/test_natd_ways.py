@@ -121,6 +121,34 @@ def test_exempt_destinations_see_the_private_source(site):
         connect(site.web, APP[4], timeout=1)
 
 
+@pytest.mark.parametrize("family, source, exempt", [
+    (4, "10.241.9.9", "198.51.100.0/24"), (6, "fd41:241::9", "2001:db8:100::/64")])
+def test_what_comes_from_behind_a_tunnel_leaves_by_no_uplink(site, family, source, exempt):
+    """Not even to exempt destinations, which are for the subnets."""
+    site.gw.ip(f"addr add {source} dev lo")
+    natd = Natd(site.gw, natd_config(exempt=[exempt])).start()
+    with Capture(site.gw, "uplink") as capture:
+        site.gw.run("ping", "-c", 1, "-W", 1, "-I", source, WEB[family], check=False)
+        assert site.gw.reaches(WEB[family])
+    assert capture.count(f"host {WEB[family]}") > 0
+    assert not capture.lines(f"host {source}")
+    assert status(natd)["drops"]["never_uplink"] >= 1
+
+
+def test_forward_is_for_pool_addresses_that_are_this_hosts(site):
+    """One that is routed here is, if lo has it."""
+    routed = "203.0.113.99"
+    site.net.ip(f"route add {routed} via {GW[4]}")
+    site.gw.ip(f"addr add {routed}/32 dev lo")
+    Natd(site.gw, natd_config(
+        subnets=[{"prefix": APP_NET[4], "snat": [routed]}],
+        forwards=[{"protocol": "tcp", "uplink_port": 8443, "to": "10.40.15.10:80"}])).start()
+    Whoami(site.app)
+    Whoami(site.web)
+    assert ask_tcp(site.web, routed, 8443)[0] == WEB[4]
+    assert ask_tcp(site.app, WEB[4])[0] == routed
+
+
 def test_prefix_is_translated_host_by_host(site):
     """In the manner of RFC 6296: the host part stays, and so does the port."""
     site.net.ip(f"route add 2001:db8:40:15::/64 via {GW[6]}")
