@@ -15,7 +15,7 @@
 #define FLOW_BYTES 512 /* of memory for one flow, its extensions and share of the hash included */
 #define MEMORY_SHARE 8 /* the table may take one part in so many */
 
-enum { BUCKETS, MAX, ICMP, ICMPV6, LOOSE, HELPER };
+enum { BUCKETS, MAX, ICMP, ICMPV6, LOOSE, HELPER, ACCT };
 
 static const struct {
 	const char *name;
@@ -28,6 +28,7 @@ static const struct {
 	[ICMPV6] = {CONNTRACK "icmpv6_timeout", 60, true},
 	[LOOSE] = {CONNTRACK "tcp_loose", 1, false},
 	[HELPER] = {CONNTRACK "helper", 0, false},
+	[ACCT] = {CONNTRACK "acct", 1, false},
 };
 
 size_t tune_plan(const struct tune_values *values, uint64_t memory_bytes,

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TUNE_SETTINGS 6
+#define TUNE_SETTINGS 7
 
 /* One that is not as it should be. */
 struct tune_setting {
@@ -28,7 +28,7 @@ struct tune_values {
  * Returns how many. The table of flows may take an eighth of the memory, at 512 bytes a flow, its
  * hash table one slot a flow; neither is ever made smaller. ICMP queries live for a minute (RFC
  * 5508 REQ-1). TCP flows that were forgotten may be taken up again, which is for the rules to
- * judge. Helpers are given to no flow. Pure.
+ * judge. Helpers are given to no flow. What a flow carries is counted. Pure.
  */
 size_t tune_plan(const struct tune_values *values, uint64_t memory_bytes,
 	struct tune_setting out[static TUNE_SETTINGS]);

@@ -149,12 +149,18 @@ def test_rules_of_a_natd_that_runs_are_not_flushed(site, natd, flags, code):
 
 
 @pytest.mark.parametrize("managed", [False, True])
-def test_settings_of_the_kernel_are_changed_only_if_the_config_says_so(site, managed):
-    name = "net.netfilter.nf_conntrack_icmp_timeout"
+@pytest.mark.parametrize("setting, before, after", [("icmp_timeout", 30, 60), ("acct", 0, 1)])
+def test_settings_of_the_kernel_are_changed_only_if_the_config_says_so(
+        site, managed, setting, before, after):
+    name = f"net.netfilter.nf_conntrack_{setting}"
+    site.gw.run("nft", "add table t; add chain t c { type nat hook output priority 0; }")  # conntrack
+    site.gw.sysctl({name: before})
     natd = Natd(site.gw, natd_config(manage_sysctl=managed)).start()
-    assert site.gw.output("sysctl", "-n", name) == ("60" if managed else "30")
+    assert site.gw.output("sysctl", "-n", name) == str(after if managed else before)
     wanted = {each["name"]: each["wanted"] for each in status(natd)["settings"]}
-    assert (wanted.get(name) == 60) != managed
+    assert (wanted.get(name) == after) != managed
+    said = "set" if managed else "manage_sysctl would set"
+    assert natd.log().count(f"{said} {name} = {after}") == 1
 
 
 @pytest.mark.parametrize("deed", [

@@ -22,6 +22,10 @@ def setting(unit, key):
     return re.search(rf"^{key}=(.*)$", (SYSTEMD / unit).read_text(), re.MULTILINE)[1]
 
 
+def settings(unit, key):
+    return re.findall(rf"^{key}=(.*)$", (SYSTEMD / unit).read_text(), re.MULTILINE)
+
+
 def confined(daemon, unit):
     """Run with the capabilities of the unit and, as it says, without gaining new ones."""
     granted = setting(unit, "CapabilityBoundingSet").lower().replace("cap_", "+").split()
@@ -43,6 +47,26 @@ def test_daemons_work_with_what_their_units_grant(site):
     assert site.app.reaches(HOST[4])
     for name in ("vpnd.sock", "natd.sock"):
         assert (vpnd.run_dir / name).group() == "gatehouse"
+
+
+def tunables(unit):
+    """A command that runs another with /proc/sys as the unit has it."""
+    assert setting(unit, "ProtectKernelTunables") == "yes"
+    written = [path for path in " ".join(settings(unit, "ReadWritePaths")).split()
+               if path.startswith("/proc/sys")]
+    mounts = [f"mount --bind {path} {path}" for path in ("/proc/sys", *written)]
+    script = " && ".join([*mounts, "mount -o remount,bind,ro /proc/sys", 'exec "$@"'])
+    return "unshare", "--mount", "sh", "-c", script, "sh"
+
+
+def test_unit_lets_natd_set_what_the_config_says_and_no_more(site):
+    natd = Natd(site.gw, natd_config(manage_sysctl=True))
+    natd.wrapper = tunables("natd.service")
+    natd.start()
+    assert site.gw.output("sysctl", "-n", "net.netfilter.nf_conntrack_icmp_timeout") == "60"
+    assert "set net.netfilter.nf_conntrack_acct = 1" in natd.log()
+    done = site.gw.run(*natd.wrapper, "sysctl", "-w", "kernel.printk_ratelimit=5", check=False)
+    assert done.returncode != 0 and "permission denied" in done.stderr
 
 
 @pytest.mark.parametrize("unit", ["vpnd", "natd"])

@@ -6,8 +6,8 @@
 
 #define GIB (1ULL << 30)
 
-/* In the order of the table: buckets, max, icmp, icmpv6, loose, helper. */
-static const struct tune_values good = {{262144, 262144, 60, 60, 1, UINT64_MAX}};
+/* In the order of the table: buckets, max, icmp, icmpv6, loose, helper, acct. */
+static const struct tune_values good = {{262144, 262144, 60, 60, 1, UINT64_MAX, 1}};
 
 static size_t plan(
 	const struct tune_values *values, uint64_t memory, const char *name, uint64_t *wanted)
@@ -49,13 +49,13 @@ static void a_table_that_is_larger_is_never_made_smaller(void **state)
 	assert_int_equal(plan(&good, GIB / 4, "", &wanted), 0);
 }
 
-static void queries_live_a_minute_and_helpers_are_off(void **state)
+static void queries_live_a_minute_helpers_are_off_and_traffic_is_counted(void **state)
 {
-	static const struct tune_values bad = {{262144, 262144, 30, 30, 0, 1}};
+	static const struct tune_values bad = {{262144, 262144, 30, 30, 0, 1, 0}};
 	uint64_t wanted;
 
 	(void)state;
-	assert_int_equal(plan(&bad, GIB, "net.netfilter.nf_conntrack_icmp_timeout", &wanted), 4);
+	assert_int_equal(plan(&bad, GIB, "net.netfilter.nf_conntrack_icmp_timeout", &wanted), 5);
 	assert_int_equal(wanted, 60);
 	plan(&bad, GIB, "net.netfilter.nf_conntrack_icmpv6_timeout", &wanted);
 	assert_int_equal(wanted, 60);
@@ -63,6 +63,8 @@ static void queries_live_a_minute_and_helpers_are_off(void **state)
 	assert_int_equal(wanted, 1);
 	plan(&bad, GIB, "net.netfilter.nf_conntrack_helper", &wanted);
 	assert_int_equal(wanted, 0);
+	plan(&bad, GIB, "net.netfilter.nf_conntrack_acct", &wanted);
+	assert_int_equal(wanted, 1);
 }
 
 int main(void)
@@ -71,7 +73,7 @@ int main(void)
 		cmocka_unit_test(what_is_as_it_should_be_stays),
 		cmocka_unit_test(table_and_buckets_grow_with_memory_together),
 		cmocka_unit_test(a_table_that_is_larger_is_never_made_smaller),
-		cmocka_unit_test(queries_live_a_minute_and_helpers_are_off),
+		cmocka_unit_test(queries_live_a_minute_helpers_are_off_and_traffic_is_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
