@@ -271,6 +271,48 @@ def test_flow_log_has_begin_and_end_with_the_translation(site):
     assert nat(site)["flow_log"] == {"written": 2, "dropped": 0, "error": None}
 
 
+JOURNAL = pathlib.Path("/run/systemd/journal/socket")  # of the enclosure's own /run
+
+
+@pytest.fixture(name="journal")
+def listening_journal():
+    """Where journald would listen."""
+    JOURNAL.parent.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(JOURNAL))
+        listener.settimeout(30)
+        yield listener
+    JOURNAL.unlink()
+
+
+def journal_entry(journal):
+    """The next entry as a dict."""
+    return dict(line.split("=", 1) for line in journal.recv(65536).decode().splitlines())
+
+
+def test_flow_log_goes_to_the_journal_with_fields_to_find_it_by(site, journal):
+    start(site, flow_log={"journal": True})
+    Whoami(site.web)
+    host, port = ask_udp(site.app, WEB[4])
+    site.gw.run("conntrack", "-D", "-p", "udp", "-s", APP[4])
+    for event in ("start", "end"):
+        entry = journal_entry(journal)
+        assert entry["GATEHOUSE_KIND"] == "flow" and entry["SYSLOG_IDENTIFIER"] == "natd"
+        assert entry["PRIORITY"] == "6"
+        line = json.loads(entry["MESSAGE"])
+        assert (line["event"], line["nat"], line["nat_port"]) == (event, host, port)
+    wait_until(lambda: nat(site)["flow_log"] == {"written": 2, "dropped": 0, "error": None},
+               "both are counted")
+
+
+def test_without_a_journal_flow_log_lines_are_counted_as_lost(site):
+    start(site, flow_log={"journal": True})
+    Whoami(site.web)
+    ask_udp(site.app, WEB[4])
+    wait_until(lambda: nat(site)["flow_log"]["dropped"] == 1, "the loss is counted")
+    assert nat(site)["flow_log"]["error"] == "No such file or directory"
+
+
 def test_flow_log_is_opened_anew_on_reload_and_obeys_its_switches(site):
     path = site.dir / "flows.jsonl"
     natd = start(site, flow_log={"file": str(path), "end": False})

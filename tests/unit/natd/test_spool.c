@@ -87,6 +87,43 @@ static void a_moved_file_is_made_anew_when_it_is_said_again(void **state)
 	unlink(moved);
 }
 
+/* A file that was wanted for a moment only may never have been made. */
+static size_t count_whole_lines(const char *file)
+{
+	char *text;
+	size_t n = 0;
+
+	if (access(file, F_OK) < 0)
+		return 0;
+	text = parse_file(file);
+	for (char *at = text; *at; at = strchr(at, '\n') + 1, n++)
+		assert_int_equal(strncmp(at, "a line that is whole\n", 21), 0);
+	free(text);
+	assert_int_equal(unlink(file), 0);
+	return n;
+}
+
+/* What the log says meanwhile is asked for, too; all that two threads share, at once. */
+static void no_line_is_lost_while_the_file_changes(void **state)
+{
+	struct spool *spool = make(path);
+	struct spool_stats stats;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		while (spool_put(spool, "a line that is whole\n", 21) == -ENOBUFS)
+			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		if (i % 50)
+			continue;
+		assert_int_equal(spool_target(spool, i % 100 ? path : moved, false), 0);
+		spool_stats(spool, &stats);
+		assert_int_equal(stats.error, 0);
+	}
+	await(spool, 20000);
+	spool_free(spool);
+	assert_int_equal(count_whole_lines(path) + count_whole_lines(moved), 20000);
+}
+
 static void what_cannot_be_written_is_counted_with_the_reason(void **state)
 {
 	struct spool *spool = make("/dev/full");
@@ -174,6 +211,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_arrive_whole_and_in_order),
 		cmocka_unit_test(a_moved_file_is_made_anew_when_it_is_said_again),
+		cmocka_unit_test(no_line_is_lost_while_the_file_changes),
 		cmocka_unit_test(what_cannot_be_written_is_counted_with_the_reason),
 		cmocka_unit_test(a_file_is_opened_as_soon_as_it_can_be),
 		cmocka_unit_test(a_stuck_file_holds_up_nobody),
