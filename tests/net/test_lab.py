@@ -55,6 +55,15 @@ def test_capture_holds_what_passed(site):
     assert capture.count("icmp[icmptype] == icmp-echo") == 3
 
 
+def test_capture_holds_what_passed_while_tcpdump_did_not_run(site):
+    """As on a busy machine: it has a moment between the packets and its end."""
+    with Capture(site.gw, "uplink") as capture:
+        os.kill(capture.pid, signal.SIGSTOP)
+        site.gw.ping(WEB[4], count=3)
+        os.kill(capture.pid, signal.SIGCONT)
+    assert capture.count("icmp[icmptype] == icmp-echo") == 3
+
+
 def relayed(site, weather):
     """Both gateways speak to a relay on `net`."""
     relay = Relay(site.net, (UPLINK_ROUTER[4], 7000), (CITY_ROUTER[4], 7001), (GW[4], PORT),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The walls of the house stand, and the checks that say so notice when one is broken."""
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -39,6 +40,15 @@ def plant(tree, name, text):
 def test_tree_keeps_its_promises(script):
     code, said = check(script)
     assert code == 0 and not said, "\n".join(said)
+
+
+def test_manual_tells_every_cause_of_a_drop():
+    """Those of natd's ruleset, in the page of the program that shows them."""
+    table = (TREE / "natd/ruleset.c").read_text().partition("ruleset_drop_names[RULESET_DROPS] = {")[2]
+    causes = re.findall(r'= "(\w+)"', table.partition("};")[0])
+    listed = (TREE / "vpnctl/vpnctl.8").read_text().partition("what was dropped, by cause:")[2]
+    assert len(causes) > 5
+    assert re.findall(r"^\.It Li (\w+)$", listed.partition("\n.El")[0], re.MULTILINE) == causes
 
 
 @pytest.mark.parametrize("name, include, reason", [

@@ -1,6 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is really on a wire, by tcpdump(8)."""
+import os
+import re
 import signal
+import time
+
+from .waiting import wait_until
+
+COUNTS = re.compile(r"(\d+) packets? captured, (\d+) packets? received by filter, (\d+) packets? dropped")
+STUCK_SECONDS = 2  # what passed before the filter was in place is received, and never captured
 
 
 class Capture:
@@ -23,8 +31,28 @@ class Capture:
     def __exit__(self, *_):
         self.stop()
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def stop(self):
+        """What is on its way from the kernel to tcpdump, which may not have run yet, is waited for."""
+        if self._process.running:
+            _, received, _ = self._counts()
+            deadline = time.monotonic() + STUCK_SECONDS
+            while time.monotonic() < deadline:
+                captured, _, dropped = self._counts()
+                if captured + dropped >= received:
+                    break
         self._process.stop(signal.SIGINT)
+
+    def _counts(self):
+        """How many packets were captured, received by the filter, and dropped, by now."""
+        answers = len(COUNTS.findall(self._process.log()))
+        os.kill(self._process.pid, signal.SIGUSR1)
+        found = wait_until(lambda: COUNTS.findall(self._process.log())[answers:] or not self._process.running,
+                           "tcpdump has answered", timeout=30, every=0.005)
+        return [0, 0, 0] if found is True else [int(number) for number in found[0]]
 
     def lines(self, expression="", *options):
         """What was recorded and matches, a line a packet."""
