@@ -39,8 +39,6 @@ int active_load(const char *path, bool draining, struct active **out, struct con
 		r = natd_conf_hash(active->conf, active->hash);
 	if (r == 0)
 		r = active_drain(active, draining);
-	if (r == 0)
-		r = ruleset_guard_new(active->conf, &active->guard);
 	if (r < 0) {
 		active_free(active);
 		return r;
@@ -54,7 +52,6 @@ void active_free(struct active *active)
 	if (!active)
 		return;
 	listing_free(active->wanted);
-	free(active->guard);
 	free(active->ruleset);
 	natd_conf_free(active->conf);
 	free(active);

@@ -12,7 +12,6 @@ struct active {
 	bool draining;          /* part of the ruleset, not of the config */
 	char *ruleset;          /* the text for nft */
 	struct listing *wanted; /* the same, to compare the kernel with */
-	char *guard;            /* the text of the table that holds while the ruleset is gone */
 };
 
 /*

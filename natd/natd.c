@@ -24,6 +24,7 @@
 #include "natd/active.h"
 #include "natd/control.h"
 #include "natd/flow_watch.h"
+#include "natd/guard.h"
 #include "natd/ruleset.h"
 #include "netlink/nft.h"
 #include "netlink/nft_watch.h"
@@ -59,7 +60,7 @@ static void install_guard(struct natd *natd)
 {
 	char why[NATD_WHY_SIZE];
 
-	if (nft_run(natd->guard, natd->active->guard, why, sizeof(why)) < 0)
+	if (guard_install(natd->guard, natd->active->conf, why, sizeof(why)) < 0)
 		log_warn("no guard for when others flush the ruleset: %s", why);
 }
 
@@ -392,7 +393,7 @@ static int prepare(struct natd *natd)
 	if (r >= 0)
 		r = nft_new(&natd->nft);
 	if (r >= 0)
-		r = nft_new(&natd->guard);
+		r = guard_new(&natd->guard);
 	if (r >= 0)
 		r = nft_watch_new(natd->event, RULESET_TABLE, on_table_changed, natd, &natd->watch);
 	if (r >= 0)
@@ -408,13 +409,9 @@ static int prepare(struct natd *natd)
 	return r < 0 ? r : 0;
 }
 
-/*
- * The guard is also the claim to this network namespace: the kernel lets nobody but its owner
- * change it, and removes it when that one ends.
- */
 static int claim(struct natd *natd)
 {
-	if (load_is_claimed(natd->guard)) {
+	if (load_is_claimed(natd->nft)) {
 		log_err("another natd runs in this network namespace: it holds the "
 			"table " RULESET_FAMILY " " RULESET_GUARD);
 		return -EBUSY;
@@ -477,13 +474,21 @@ static int start(struct natd *natd)
 	return daemon_ready(natd->options->ready_fd);
 }
 
+/* The guard is wanted no longer than the ruleset may be away. */
+static void leave(struct natd *natd)
+{
+	look(natd);
+	if (natd->ruleset == LOAD_VERIFIED)
+		guard_remove(natd->guard);
+}
+
 static void stop(struct natd *natd)
 {
 	control_stop(natd);
 	flow_watch_free(natd->flows);
 	observe_free(natd->observe);
 	nft_watch_free(natd->watch);
-	nft_free(natd->guard);
+	guard_free(natd->guard);
 	nft_free(natd->nft);
 	sd_event_source_disable_unref(natd->retry);
 	sd_event_source_disable_unref(natd->tick);
@@ -507,6 +512,7 @@ int natd_main(const struct natd_options *options)
 	if (r >= 0)
 		r = sd_event_loop(natd.event);
 	if (r >= 0) {
+		leave(&natd);
 		sd_notify(0, "STOPPING=1");
 		log_notice("stopped; the ruleset stays in force");
 	}

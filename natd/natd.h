@@ -14,6 +14,7 @@
 struct active;
 struct control_server;
 struct flow_watch;
+struct guard;
 struct nft;
 struct nft_watch;
 struct observe;
@@ -33,7 +34,7 @@ struct natd {
 	const struct natd_options *options;
 	sd_event *event;
 	struct nft *nft;
-	struct nft *guard; /* only for the guard, which lasts as long as this socket */
+	struct guard *guard;
 	struct nft_watch *watch;
 	struct observe *observe;
 	struct flow_watch *flows;

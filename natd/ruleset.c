@@ -107,7 +107,7 @@ char *ruleset_timeout_udp(const struct natd_timeouts *timeouts, char name[static
 
 void ruleset_chain(struct ruleset_out *out, const char *name)
 {
-	fprintf(out->f, "\n\tchain %s {\n", name);
+	fprintf(out->f, "\n\tchain %s%s {\n", out->within, name);
 }
 
 void ruleset_base_chain(struct ruleset_out *out, const char *name, const char *hook)
@@ -171,12 +171,14 @@ static void write_ruleset(struct ruleset_out *out)
 
 static void write_guard(struct ruleset_out *out)
 {
-	fputs("add table " RULESET_FAMILY " " RULESET_GUARD " { flags owner; }\n"
-	      "delete table " RULESET_FAMILY " " RULESET_GUARD "\n"
-	      "table " RULESET_FAMILY " " RULESET_GUARD " {\n\tflags owner\n",
-		out->f);
+	if (out->brief)
+		fputs("add table " RULESET_FAMILY " " RULESET_GUARD " { flags owner; }\n"
+		      "delete table " RULESET_FAMILY " " RULESET_GUARD "\n"
+		      "add table " RULESET_FAMILY " " RULESET_GUARD " { flags owner; }\n",
+			out->f);
+	/* Block by block: to name a table in nft is to set its flags. */
+	out->within = RULESET_FAMILY " " RULESET_GUARD " ";
 	ruleset_guard(out);
-	fputs("}\n", out->f);
 }
 
 static int write_text(struct ruleset_out *out, void (*write)(struct ruleset_out *), char **text)
@@ -196,35 +198,38 @@ static int write_text(struct ruleset_out *out, void (*write)(struct ruleset_out 
 	return 0;
 }
 
-static int make(const struct natd_conf *conf, bool draining, void (*write)(struct ruleset_out *),
-	char **text)
+static int make(struct ruleset_out *out, void (*write)(struct ruleset_out *), char **text)
 {
-	struct ruleset_out out = {.conf = conf, .draining = draining};
+	const struct natd_conf *conf = out->conf;
 	int r;
 
 	if (conf->n_uplinks == 1)
-		snprintf(out.uplinks, sizeof(out.uplinks), "\"%s\"", conf->uplinks[0].name);
+		snprintf(out->uplinks, sizeof(out->uplinks), "\"%s\"", conf->uplinks[0].name);
 	else
-		strcpy(out.uplinks, "@uplinks");
-	r = ports_init(&out.ports, conf);
+		strcpy(out->uplinks, "@uplinks");
+	r = ports_init(&out->ports, conf);
 	if (r == 0)
-		r = sort_subnets(&out);
+		r = sort_subnets(out);
 	if (r == 0)
-		r = ruleset_ways_init(&out);
+		r = ruleset_ways_init(out);
 	if (r == 0)
-		r = write_text(&out, write, text);
-	free(out.ways);
-	free(out.subnets);
-	ports_done(&out.ports);
+		r = write_text(out, write, text);
+	free(out->ways);
+	free(out->subnets);
+	ports_done(&out->ports);
 	return r;
 }
 
 int ruleset_new(const struct natd_conf *conf, bool draining, char **text)
 {
-	return make(conf, draining, write_ruleset, text);
+	struct ruleset_out out = {.conf = conf, .draining = draining, .within = ""};
+
+	return make(&out, write_ruleset, text);
 }
 
-int ruleset_guard_new(const struct natd_conf *conf, char **text)
+int ruleset_guard_new(const struct natd_conf *conf, bool brief, char **text)
 {
-	return make(conf, false, write_guard, text);
+	struct ruleset_out out = {.conf = conf, .brief = brief, .within = ""};
+
+	return make(&out, write_guard, text);
 }

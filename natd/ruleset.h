@@ -65,10 +65,13 @@ int ruleset_new(const struct natd_conf *conf, bool draining, char **text);
 #define RULESET_DRAINING "chain draining"
 
 /*
- * Write the commands that put the guard in the place of the one before: a small table that is ours
- * alone to change, and that holds while somebody else has flushed the ruleset (ruleset_guard.c
- * tells how). It goes when the socket that it was made with is closed. Otherwise as above.
+ * Write the commands that fill the guard: a small table that is ours alone to change, and that
+ * holds while somebody else has flushed the ruleset (ruleset_guard.c tells how). If it is `brief`,
+ * they also make it, in the place of the one before, and it goes with the socket that it was made
+ * with. Else it has been made, with two timeouts, of ICMP and of ICMPv6. Otherwise as above.
  */
-int ruleset_guard_new(const struct natd_conf *conf, char **text);
+int ruleset_guard_new(const struct natd_conf *conf, bool brief, char **text);
+#define RULESET_QUERIES4 "icmp_60"
+#define RULESET_QUERIES6 "icmpv6_60"
 
 #endif

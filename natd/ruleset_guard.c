@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guard: a second table, which the kernel lets nobody but its owner change and drops when that
- * owner ends. It holds while others have flushed the ruleset and we have not yet put it back:
+ * The guard: a second table, which the kernel lets nobody but its owner change (guard.h). It holds
+ * while others have flushed the ruleset and we have not yet put it back:
  *
  *   - that there is a nat chain keeps conntrack and translation at work, so no known flow notices
  *   - nothing new comes in by an uplink, nothing private or of a host in no subnet goes out
  *     there, so no flow is begun that would stay as it should never have been
  *
- * Its chains come after those of the ruleset, which count what they drop.
+ * Its chains come after those of the ruleset, which count what they drop; but for the one of
+ * translation, which the first packet of a flow meets before it is translated, and after it none.
+ * That one gives ICMP its timeouts: nft has no words to make these in the ruleset.
  */
 #include "natd/ruleset_out.h"
 
@@ -35,7 +37,13 @@ static void write_forward(struct ruleset_out *out)
 
 static void write_translate(struct ruleset_out *out)
 {
-	ruleset_base_chain(out, "translate", "nat hook postrouting priority srcnat; policy accept");
+	ruleset_base_chain(
+		out, "translate", "nat hook postrouting priority srcnat - 20; policy accept");
+	if (!out->brief)
+		ruleset_rule(out,
+			"oifname %s ct timeout set meta l4proto map { icmp : \"" RULESET_QUERIES4
+			"\", ipv6-icmp : \"" RULESET_QUERIES6 "\" }",
+			out->uplinks);
 	ruleset_end(out);
 }
 

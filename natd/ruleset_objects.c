@@ -46,7 +46,7 @@ void ruleset_uplinks(struct ruleset_out *out)
 {
 	if (out->conf->n_uplinks < 2)
 		return;
-	fputs("\n\tset uplinks {\n\t\ttype ifname\n\t\telements = { ", out->f);
+	fprintf(out->f, "\n\tset %suplinks {\n\t\ttype ifname\n\t\telements = { ", out->within);
 	for (size_t i = 0; i < out->conf->n_uplinks; i++)
 		fprintf(out->f, "%s\"%s\"", i ? ", " : "", out->conf->uplinks[i].name);
 	fputs(" }\n\t}\n", out->f);
@@ -154,8 +154,8 @@ static void write_prefixes(
 
 	if (!ruleset_has(out, set, words->family))
 		return;
-	fprintf(out->f, "\n\tset %s%c {\n\t\ttype %s\n\t\tflags interval\n\t\telements = { ",
-		set_names[set], words->digit, words->type);
+	fprintf(out->f, "\n\tset %s%s%c {\n\t\ttype %s\n\t\tflags interval\n\t\telements = { ",
+		out->within, set_names[set], words->digit, words->type);
 	while ((prefix = next_prefix(out, set, words->family, &at))) {
 		fprintf(out->f, "%s%s", comma, ruleset_prefix(prefix, text));
 		comma = ", ";

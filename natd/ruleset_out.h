@@ -26,6 +26,8 @@ struct ruleset_out {
 	FILE *f;
 	const struct natd_conf *conf;
 	bool draining;
+	bool brief;                         /* the guard, made by the library alone */
+	const char *within;                 /* before the names of blocks: "", or their table */
 	const struct natd_subnet **subnets; /* conf's, by prefix: nft lists in that order */
 	struct ruleset_way *ways; /* each once, those that differ in ports alone adjacent */
 	size_t n_ways;

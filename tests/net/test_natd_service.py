@@ -75,6 +75,39 @@ def test_rules_that_others_flush_are_back_at_once_and_no_flow_is_lost(site, natd
     assert "ruleset restored" in natd.log()
 
 
+def test_guard_holds_when_natd_is_killed_before_it_can_repair(site, natd):
+    """Flushed while it stands still, then killed: nothing private leaves, and the next natd mends it."""
+    Whoami(site.web)
+    os.kill(natd.pid, signal.SIGSTOP)
+    site.gw.run("nft", "flush ruleset")
+    with Capture(site.gw, "uplink") as capture:
+        for killed in (False, True):
+            if killed:
+                natd.kill()
+            assert not site.app.reaches(WEB[4], timeout=1) and not site.app.reaches(HOST[4], timeout=1)
+            assert not site.gw.reaches(HOST[6], timeout=1)
+            assert site.gw.reaches(WEB[4])
+    assert capture.count(f"host {WEB[4]}") > 0
+    assert not capture.lines(PRIVATE)
+    natd.start()
+    assert ask_udp(site.app, WEB[4])[0] == GW[4]
+    assert site.gw.run("nft", "delete table inet gatehouse_guard", check=False).returncode == 1
+
+
+def test_guard_goes_when_natd_stops_or_is_flushed(site, natd):
+    def flush():
+        return site.gw.run(NATD, "--flush", "--run-dir", natd.run_dir)
+    natd.stop()
+    assert site.gw.output("nft", "list tables") == "table inet gatehouse"
+    flush()
+    assert not site.gw.output("nft", "list tables")
+    natd.start()
+    natd.kill()
+    assert "gatehouse_guard" in site.gw.output("nft", "list tables")
+    flush()
+    assert not site.gw.output("nft", "list tables")
+
+
 FOREIGN = """
 table ip others {
     set s { type ipv4_addr; elements = { 192.0.2.1, 192.0.2.2 }; }
@@ -102,9 +135,10 @@ def test_hundred_reloads_and_flushes_under_load_lose_no_flow_and_touch_no_other_
 
 def test_reload_of_the_same_config_changes_nothing_in_the_kernel(site, natd):
     """Not a rule is made anew, or its handle would be another."""
-    before = site.gw.output("nft", "-a", "list", "table", "inet", "gatehouse")
+    before = site.gw.output("nft", "-a", "list", "ruleset")
+    assert "table inet gatehouse_guard" in before
     assert control(natd, "reload")["ok"]
-    assert site.gw.output("nft", "-a", "list", "table", "inet", "gatehouse") == before
+    assert site.gw.output("nft", "-a", "list", "ruleset") == before
 
 
 def test_second_natd_in_the_same_network_is_refused_and_does_no_harm(site, natd):

@@ -81,35 +81,6 @@ static void every_golden_ruleset_is_taken_and_reads_back_the_same(void **state)
 	globfree(&found);
 }
 
-/* The guard of a config; nothing for one that is wrong. */
-static void load_guard(const char *path)
-{
-	struct conf_errors errors = {0};
-	struct natd_conf *conf;
-	char *text;
-
-	if (natd_conf_load(path, &conf, &errors) < 0) {
-		conf_errors_done(&errors);
-		return;
-	}
-	assert_int_equal(ruleset_guard_new(conf, &text), 0);
-	run(text);
-	free(text);
-	natd_conf_free(conf);
-}
-
-static void every_guard_is_taken_in_the_place_of_the_one_before(void **state)
-{
-	glob_t found;
-
-	(void)state;
-	assert_int_equal(glob(GOLDEN "*.conf", 0, NULL, &found), 0);
-	for (size_t i = 0; i < found.gl_pathc; i++)
-		load_guard(found.gl_pathv[i]);
-	run("delete table inet " RULESET_GUARD);
-	globfree(&found);
-}
-
 static void loading_again_or_another_keeps_counters(void **state)
 {
 	struct loaded a = make(CONF_A), b = make(CONF_B);
@@ -246,7 +217,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_golden_ruleset_is_taken_and_reads_back_the_same),
-		cmocka_unit_test(every_guard_is_taken_in_the_place_of_the_one_before),
 		cmocka_unit_test(loading_again_or_another_keeps_counters),
 		cmocka_unit_test(every_edit_by_others_is_seen_and_undone),
 		cmocka_unit_test(an_edit_is_undone_and_nothing_else_touched),
