@@ -191,14 +191,15 @@ static void add_routes(struct pass *p, bool guards)
 		struct diff_op op = {
 			.kind = have ? DIFF_ROUTE_REPLACE : DIFF_ROUTE_ADD, .route = *want};
 
-		if (is_guard(want) != guards || (have && model_route_equal(have, want)))
+		if (is_guard(want) != guards)
 			continue;
+		/* Equal or not: a next hop that cannot be had may go, and its routes with it. */
 		if (!has_links(p, want))
 			add_problem(p, DIFF_NO_LINK, &op);
 		else if (model_find_rival(p->observed, want) ||
 			 (want->nexthop && nexthop_is_strangers(p, want->nexthop)))
 			add_problem(p, DIFF_STRANGER, &op);
-		else
+		else if (!have || !model_route_equal(have, want))
 			add_op(p, &op);
 	}
 }
