@@ -6,6 +6,8 @@
 
 #include "base/sandbox.h"
 
+#define SOCKET_TYPE 0xf /* the bits of socket(2)'s type that are no flags */
+
 static int allow(scmp_filter_ctx filter, const char *name)
 {
 	int nr = seccomp_syscall_resolve_name(name);
@@ -15,11 +17,14 @@ static int allow(scmp_filter_ctx filter, const char *name)
 		return 0;
 	/*
 	 * Other sockets reach the network and, as a TCP stream that lingers, hold up whoever closes
-	 * the descriptor last: that may be one who was sent it.
+	 * the descriptor last: that may be one who was sent it. Datagrams are for the journal. A
+	 * Unix stream would reach the services of this host, and our user is in the group that may
+	 * tell natd what to do.
 	 */
 	if (strcmp(name, "socket") == 0)
-		return seccomp_rule_add(
-			filter, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
+		return seccomp_rule_add(filter, SCMP_ACT_ALLOW, nr, 2,
+			SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0),
+			SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE, SOCK_DGRAM));
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, nr, 0);
 }
 

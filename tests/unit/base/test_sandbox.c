@@ -156,12 +156,16 @@ static int allow_sockets(void)
 	if (socket(AF_UNIX, SOCK_DGRAM, 0) < 0)
 		return 2;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (socket(others[i], SOCK_STREAM, 0) != -1 || errno != EPERM)
+		if (socket(others[i], SOCK_DGRAM, 0) != -1 || errno != EPERM)
 			return 3;
-	return 0;
+	if (socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) < 0)
+		return 4;
+	if (socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) != -1 || errno != EPERM)
+		return 5;
+	return socket(AF_UNIX, SOCK_SEQPACKET, 0) == -1 && errno == EPERM ? 0 : 6;
 }
 
-static void of_sockets_only_unix_is_left(void **state)
+static void of_sockets_only_unix_datagrams_are_left(void **state)
 {
 	(void)state;
 	assert_int_equal(in_child(allow_sockets), 0);
@@ -193,7 +197,7 @@ int main(void)
 		cmocka_unit_test(drop_leaves_nothing_and_no_way_back),
 		cmocka_unit_test(restrict_keeps_exactly_what_was_asked),
 		cmocka_unit_test(only_listed_system_calls_are_left),
-		cmocka_unit_test(of_sockets_only_unix_is_left),
+		cmocka_unit_test(of_sockets_only_unix_datagrams_are_left),
 		cmocka_unit_test(dropping_to_root_is_refused),
 		cmocka_unit_test(user_is_looked_up_with_fallback),
 	};
