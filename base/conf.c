@@ -32,7 +32,7 @@ static int no_memory(struct conf_ctx *ctx)
 
 static int fill_where(struct conf_ctx *ctx, const config_setting_t *group, struct conf_where *out)
 {
-	out->line = (int)config_setting_source_line(group);
+	out->line = conf_errors_line(group);
 	out->file = conf_errors_path(ctx, config_setting_source_file(group));
 	return out->file ? 0 : no_memory(ctx);
 }

@@ -135,7 +135,7 @@ struct conf_table {
 struct conf_errors {
 	struct conf_error {
 		char *file;
-		int line; /* 0 if the whole file is meant */
+		int line; /* 0 if the file could not be read */
 		char *reason;
 	} * items;
 	size_t n;

@@ -23,6 +23,9 @@ struct conf_ctx {
 void conf_errors_add(struct conf_ctx *ctx, const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* Where a setting stands; what is missing in the file as a whole, in its first line. */
+int conf_errors_line(const config_setting_t *at);
+
 /* How many there are, also those past what is kept. */
 size_t conf_errors_count(const struct conf_ctx *ctx);
 

@@ -71,13 +71,20 @@ char *conf_errors_path(const struct conf_ctx *ctx, const char *file)
 	return asprintf(&path, "%s%s", ctx->dir, file) < 0 ? NULL : path;
 }
 
+int conf_errors_line(const config_setting_t *at)
+{
+	unsigned int line = config_setting_source_line(at);
+
+	return line ? (int)line : 1;
+}
+
 void conf_error(struct conf_ctx *ctx, const config_setting_t *at, const char *format, ...)
 {
 	_cleanup_free_ char *file = conf_errors_path(ctx, config_setting_source_file(at));
 	va_list args;
 
 	va_start(args, format);
-	add(ctx, file, (int)config_setting_source_line(at), format, args);
+	add(ctx, file, conf_errors_line(at), format, args);
 	va_end(args);
 }
 

@@ -232,11 +232,13 @@ static int scan_one(struct scan *s)
 
 static int scan_text(struct scan *s)
 {
+	const char *nul = memchr(s->at, '\0', (size_t)(s->end - s->at));
 	int r = 0;
 
-	if (memchr(s->at, '\0', (size_t)(s->end - s->at))) {
-		s->line = 0;
-		return fail(s, "is no text: it holds a NUL byte");
+	if (nul) {
+		for (; s->at < nul; s->at++)
+			s->line += *s->at == '\n';
+		return fail(s, "is no text: here is a NUL byte");
 	}
 	while (r == 0 && s->at < s->end)
 		r = scan_one(s);

@@ -411,7 +411,7 @@ static void nul_bytes_are_refused(void **state)
 	(void)state;
 	assert_int_equal(
 		conf_parse("demo", text, sizeof(text), &demo_table, &values, &errors), -EINVAL);
-	assert_string_equal(errors.items[0].reason, "is no text: it holds a NUL byte");
+	assert_string_equal(errors.items[0].reason, "is no text: here is a NUL byte");
 	conf_errors_done(&errors);
 }
 
