@@ -13,16 +13,18 @@ PING_EVERY = 0.004  # seconds
 
 
 class Load:
-    """Loads one place in one family."""
+    """Loads one place in one family; TCP with the congestion control named, if one is."""
 
-    def __init__(self, place, seconds):
+    def __init__(self, place, seconds, congestion=None):
         self._app, self._host = place.app, place.host
         self._to, self._seconds = HOST[place.family], seconds
+        self._tcp_options = ("-C", congestion) if congestion else ()
         server = self._host.start("iperf3", "-s", "--forceflush", log="iperf3.server")
         server.wait_for_log("listening")
 
     def _iperf_command(self, streams, seconds, options):
-        return ("iperf3", "--json", "-c", self._to, "-t", seconds, "-P", streams, *options)
+        return ("iperf3", "--json", "-c", self._to, "-t", seconds, "-P", streams,
+                *self._tcp_options, *options)
 
     def tcp(self, streams=1, *options, seconds=None):
         """See sums.iperf."""

@@ -14,6 +14,10 @@ from lab.gatehouse import BUILD
 from . import contenders, sums, svg, table, turn
 
 
+def congestion_here():
+    return pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+
+
 def arguments(words):
     known = contenders.known()
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
@@ -41,6 +45,8 @@ def arguments(words):
     parser.add_argument("--seconds", type=positive, default=3, help="of each load (3)")
     parser.add_argument("--times", type=positive, default=20,
                         help=f"of what is done in {' and '.join(turn.ONCE)}, in one round (20)")
+    parser.add_argument("--congestion", metavar="NAME", default=congestion_here(),
+                        help=f"control of TCP ({congestion_here()}, the machine's)")
     parser.add_argument("--into", type=pathlib.Path, default=BUILD, metavar="DIRECTORY",
                         help="for bench.json and bench.svg (the build directory)")
     return parser.parse_args(words)
@@ -68,7 +74,8 @@ def take_turns(kinds, options):
         groups = [group for group in options.figures if number == 0 or group not in turn.ONCE]
         for name, kind in kinds.items():
             start = time.monotonic()
-            runs[name].append(turn.take(kind, groups, options.seconds, options.times))
+            runs[name].append(turn.take(kind, groups, options.seconds, options.times,
+                                        options.congestion))
             print(f"round {number + 1} of {options.rounds}: {name}, "
                   f"{time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     return runs
@@ -87,10 +94,12 @@ def main(words):
     runs = take_turns(kinds, options)
     medians = {name: sums.medians(each) for name, each in runs.items()}
     result = {**machine(), "rounds": options.rounds, "seconds": options.seconds,
-              "versions": versions, "medians": medians, "promises": judged(medians), "runs": runs}
+              "congestion": options.congestion, "versions": versions, "medians": medians,
+              "promises": judged(medians), "runs": runs}
     where = (f"Linux {result['kernel']}, {result['cores']} x {result['cpu']}; "
              + "; ".join(text for text in versions.values() if text))
-    how = f"medians of {options.rounds} rounds, {options.seconds} s each"
+    how = (f"medians of {options.rounds} rounds, {options.seconds} s each; "
+           f"TCP with {options.congestion}")
     (options.into / "bench.json").write_text(json.dumps(result, indent=2) + "\n")
     (options.into / "bench.svg").write_text(svg.picture(medians, "How fast", f"{where}; {how}"))
     print(f"{where}\n{how}; both gateways, both hosts and the load share these cores\n")

@@ -22,10 +22,10 @@ GROUPS = (*LOADS[4], *LOADS[6], *ALONE, *ONCE)
 class Turn:
     """Measures one contender in one place; `figures` fills."""
 
-    def __init__(self, contender, place, seconds):
+    def __init__(self, contender, place, seconds, congestion):
         self.figures = {}
         self._contender, self._place = contender, place
-        self._load = Load(place, seconds)
+        self._load = Load(place, seconds, congestion)
         self._peak = 0
 
     def warm_up(self):
@@ -99,15 +99,15 @@ def telling(place):
         raise
 
 
-def take(kind, groups, seconds, times):
-    """A whole turn of one kind of contender; returns its figures by key."""
+def take(kind, groups, seconds, times, congestion=None):
+    """A whole turn of one kind of contender; returns its figures by key. Of `congestion`: load.py."""
     figures = {}
     for family, loads in LOADS.items():
         wanted = [group for group in loads if group in groups]
         if not wanted:
             continue
         with Place(family) as place, telling(place):
-            turn = Turn(kind(place), place, seconds)
+            turn = Turn(kind(place), place, seconds, congestion)
             turn.warm_up()
             for group in wanted:
                 turn.measure(group)
