@@ -104,21 +104,25 @@ static void say_fallbacks(struct tunnel *tunnel)
 	}
 }
 
-/*
- * One look at the TUN, and one at the socket that datagrams came by last: what goes one way mostly
- * has an answer. Returns how much there was.
- */
-static int turn(struct tunnel *tunnel, mono_t now)
+/* One look at the socket that datagrams came by last. Returns how much there was. */
+static int receive(struct tunnel *tunnel, mono_t now)
 {
-	int out = tunnel->tun_lost ? 0 : lane_out(&tunnel->lane, now);
 	int in = lane_in(&tunnel->lane, tunnel->family, now);
 
-	if (out < 0)
-		lose_tun(tunnel, out);
 	/* An error that waits at a socket goes away by being read. */
 	if (in < 0)
 		log_debug("%s: receive: %s", tunnel->name, strerror(-in));
-	return (out > 0 ? out : 0) + (in > 0 ? in : 0);
+	return in > 0 ? in : 0;
+}
+
+/* One look at the TUN, and one there: what goes one way mostly has an answer. */
+static int turn(struct tunnel *tunnel, mono_t now)
+{
+	int out = tunnel->tun_lost ? 0 : lane_out(&tunnel->lane, now);
+
+	if (out < 0)
+		lose_tun(tunnel, out);
+	return (out > 0 ? out : 0) + receive(tunnel, now);
 }
 
 /* Work until nothing waits, but leave others their turn. */
@@ -126,8 +130,11 @@ static int work(struct tunnel *tunnel)
 {
 	mono_t now = clock_mono(), idle_since = now;
 
-	for (int turns = 0; turns < TURNS_AT_ONCE; now = clock_mono()) {
-		if (turn(tunnel, now)) {
+	for (int turns = 0; turns < TURNS_AT_ONCE;) {
+		bool moved = turn(tunnel, now);
+
+		now = clock_mono();
+		if (moved) {
 			turns++;
 			idle_since = now;
 		} else if (mono_elapsed_us(idle_since, now) >= tunnel->busy_poll_us) {
@@ -150,6 +157,7 @@ static int on_udp(struct tunnel *tunnel, enum addr_family family, int fd, uint32
 	if (revents & EPOLLERR)
 		wire_read_errors(tunnel, fd);
 	tunnel->family = family;
+	receive(tunnel, clock_mono()); /* first what woke us */
 	return work(tunnel);
 }
 
