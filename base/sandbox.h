@@ -28,9 +28,9 @@ int sandbox_restrict_caps(const int *caps, size_t n);
 
 /*
  * From now on this process may make only the system calls of this list, by name; names that this
- * machine does not know are passed over, and "socket" makes Unix datagram sockets only. All others
- * fail with EPERM and are told to the audit log. Needs no_new_privs. There is no way back. Returns
- * 0 or a negative errno.
+ * machine does not know are passed over, "socket" makes Unix datagram sockets only, and "ioctl"
+ * asks for the index of an interface only. All others fail with EPERM and are told to the audit
+ * log. Needs no_new_privs. There is no way back. Returns 0 or a negative errno.
  */
 int sandbox_restrict_syscalls(const char *const *names, size_t n);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <seccomp.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/sandbox.h"
@@ -25,6 +27,10 @@ static int allow(scmp_filter_ctx filter, const char *name)
 		return seccomp_rule_add(filter, SCMP_ACT_ALLOW, nr, 2,
 			SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0),
 			SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE, SOCK_DGRAM));
+	/* Of a descriptor that others share, a TUN, all else would be changed for them as well. */
+	if (strcmp(name, "ioctl") == 0)
+		return seccomp_rule_add(filter, SCMP_ACT_ALLOW, nr, 1,
+			SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, SIOCGIFINDEX));
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, nr, 0);
 }
 

@@ -34,7 +34,6 @@ static const char *const SYSCALLS[] = {
 	"sendmsg",
 	"sendto",
 	"setsockopt",
-	"shutdown",
 	"write",
 	"writev",
 	/* the event loop */

@@ -7,9 +7,11 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <linux/capability.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -171,6 +173,29 @@ static void of_sockets_only_unix_datagrams_are_left(void **state)
 	assert_int_equal(in_child(allow_sockets), 0);
 }
 
+/* TUNSETPERSIST by who holds a TUN, for one, needs no right, and the device would outlive us. */
+static int allow_ioctl(void)
+{
+	static const char *const few[] = {"socket", "ioctl", "exit_group", "mmap", "munmap",
+		"madvise", "futex", "gettid", "getpid", "sigaltstack"};
+	struct ifreq ifr = {.ifr_name = "lo"};
+	int fd, n;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		sandbox_restrict_syscalls(few, sizeof(few) / sizeof(few[0])) < 0)
+		return 1;
+	fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	if (ioctl(fd, SIOCGIFINDEX, &ifr) < 0 || ifr.ifr_ifindex <= 0)
+		return 2;
+	return ioctl(fd, FIONREAD, &n) == -1 && errno == EPERM ? 0 : 3;
+}
+
+static void of_ioctls_only_the_index_of_an_interface_is_left(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(allow_ioctl), 0);
+}
+
 static void dropping_to_root_is_refused(void **state)
 {
 	(void)state;
@@ -198,6 +223,7 @@ int main(void)
 		cmocka_unit_test(restrict_keeps_exactly_what_was_asked),
 		cmocka_unit_test(only_listed_system_calls_are_left),
 		cmocka_unit_test(of_sockets_only_unix_datagrams_are_left),
+		cmocka_unit_test(of_ioctls_only_the_index_of_an_interface_is_left),
 		cmocka_unit_test(dropping_to_root_is_refused),
 		cmocka_unit_test(user_is_looked_up_with_fallback),
 	};
