@@ -233,7 +233,7 @@ enum privsep_event_kind {
 struct privsep_event {
 	uint32_t type;
 	uint32_t kind;                 /* enum privsep_event_kind */
-	uint64_t number;               /* from 1, one for each since the monitor started */
+	uint64_t number;               /* from 1, one for each since the first monitor */
 	uint64_t run;                  /* mono us; tells these numbers from another monitor's */
 	int64_t time_ms;               /* milliseconds since 1970 */
 	char subject[PRIVSEP_SUBJECT]; /* "tunnel city-a" */

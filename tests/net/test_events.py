@@ -6,7 +6,8 @@
 import json
 
 from lab.gate import Gate
-from lab.gatehouse import VPNCTL
+from lab.gatehouse import VPNCTL, VPND
+from lab.installed import Installed, upgrade
 from lab.site import CITY_NET, TUNNEL_CITY
 from lab.waiting import wait_until
 
@@ -40,6 +41,12 @@ class Follower:
 
     def saw(self, text):
         return any(text in line for line in self.lines())
+
+    def missed_none(self, newest):
+        """Whether it is told of this one, and was told of all before it, each once."""
+        wait_until(lambda: self.saw(f'"number":{newest}'), "it is told")
+        shown = [json.loads(line) for line in self.lines() if line.startswith("{")]
+        return [event["number"] for event in shown][:newest] == list(range(1, newest + 1))
 
 
 def test_a_repair_is_told_to_who_asks_and_to_who_follows(site):
@@ -80,7 +87,17 @@ def test_events_outlive_the_engine_and_followers_miss_none(site):
     wait_until(lambda: find(gate, "config", "config: refused"), "a config that is refused")
     total = len(events(gate))
     assert total > before
-    for follower in followers:
-        wait_until(lambda f=follower: f.saw(f'"number":{total}'), "they are told", 5)
-        shown = [json.loads(line) for line in follower.lines() if line.startswith("{")]
-        assert [event["number"] for event in shown] == list(range(1, total + 1))
+    assert all(follower.missed_none(total) for follower in followers)
+
+
+def test_events_outlive_an_upgrade(site):
+    gate, installed = Gate(site, begin=False), Installed(site)
+    gate.vpnd.program = installed.path
+    gate.vpnd.start()
+    follower = Follower(gate, "--json")
+    wait_until(lambda: follower.saw('"number":1'), "it follows")
+    installed.replace(VPND)
+    upgrade(gate.vpnd)
+    wait_until(lambda: gate.ctl.run("events").returncode == 0 and
+               len(find(gate, "daemon", "vpnd: ready, config")) == 2, "both are told")
+    assert follower.missed_none(len(events(gate)))

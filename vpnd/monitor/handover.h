@@ -8,6 +8,7 @@
  *   vpnd-handover VERSION STARTED_US ENGINE_RESTARTS LOCK CONTROL
  *   hook PID OUTPUT UNTIL_US                                     (one that runs)
  *   change SUBJECT<tab>TEXT                                      (that it has still to be told)
+ *   event RUN NUMBER TIME_MS KIND SUBJECT<tab>WHAT<tab>WHY<tab>
  *   choice UP CHOSEN SINCE_US... GROUP                           (VPND_CONF_VIA_MAX times SINCE_US)
  *   tunnel NAME IFINDEX AWAY FWMARK TUN UDP4 UDP6 UAPI STATE
  *   peer PUBLIC_KEY DOWN PMTU                                    (of the tunnel above)
@@ -23,6 +24,7 @@
 #include <sys/types.h>
 
 #include "base/key.h"
+#include "vpnd/events.h"
 #include "vpnd/monitor/choice.h"
 
 #define HANDOVER_VERSION 2 /* raised whenever a line changes its meaning or its form */
@@ -78,6 +80,7 @@ struct handover {
 	struct handover_hook hook;
 	struct handover_change *changes;
 	size_t n_changes;
+	struct events events;
 	struct handover_choice *choices;
 	size_t n_choices;
 	struct handover_tunnel *tunnels;

@@ -544,6 +544,7 @@ static int receive(struct monitor *m)
 	}
 	m->started = (mono_t){m->handover->started_us};
 	m->engine_restarts = m->handover->engine_restarts;
+	m->events = m->handover->events;
 	return 0;
 }
 

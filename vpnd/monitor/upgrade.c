@@ -73,6 +73,7 @@ static int describe(const struct monitor *m, struct handover *h)
 	h->engine_restarts = m->engine_restarts;
 	h->lock = m->lock_fd;
 	h->control = m->control_fd;
+	h->events = m->events;
 	if (m->conf)
 		r = groups_hand_over(m->groups, h);
 	if (r == 0)

@@ -19,6 +19,8 @@
 #define PEER "peer " KEY " 1 1400\n"
 #define HOOK "hook 4242 9 99000000\n"
 #define CHANGE "change tunnel city-a\t{\"state\":\"up\"}\n"
+#define EVENT "event 70 3 1700000000123 1 peer x of y\tis down\t\t\n"
+#define NEXT "event 70 4 1700000000124 1 peer x of y\tis up\tit answers\t\n"
 #define CHOICE "choice 3 2 5000000 0 0 0 0 0 0 0 group v4 0; city-a 1\n"
 
 static int read_text(const char *text, struct handover **out)
@@ -39,7 +41,9 @@ static void what_is_written_is_read(void **state)
 
 	(void)state;
 	assert_int_equal(
-		read_text(HEAD HOOK CHANGE CHANGE CHOICE TUNNEL PEER PEER PEER "end\n", &h), 0);
+		read_text(HEAD HOOK CHANGE CHANGE EVENT NEXT CHOICE TUNNEL PEER PEER PEER "end\n",
+			&h),
+		0);
 	assert_int_equal(h->started_us, 77);
 	assert_int_equal(h->engine_restarts, 3);
 	assert_int_equal(h->lock, 5);
@@ -55,6 +59,8 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(h->n_changes, 2);
 	assert_string_equal(h->changes[1].subject, "tunnel city-a");
 	assert_string_equal(h->changes[1].text, "{\"state\":\"up\"}");
+	assert_int_equal(h->events.newest, 4);
+	assert_string_equal(events_after(&h->events, 3)->why, "it answers");
 	assert_string_equal(h->choices[0].group, "group v4 0; city-a 1");
 	assert_int_equal(h->choices[0].choice.up, 3);
 	assert_int_equal(h->choices[0].choice.chosen, 2);
@@ -62,7 +68,8 @@ static void what_is_written_is_read(void **state)
 	assert_true(h->choices[0].choice.known);
 	assert_int_equal(handover_write(h, &fd), 0);
 	assert_true(pread(fd, text, sizeof(text) - 1, 0) > 0);
-	assert_string_equal(text, HEAD HOOK CHANGE CHANGE CHOICE TUNNEL PEER PEER PEER "end\n");
+	assert_string_equal(
+		text, HEAD HOOK CHANGE CHANGE EVENT NEXT CHOICE TUNNEL PEER PEER PEER "end\n");
 	assert_int_equal(write(fd, "", 1), -1); /* it is sealed */
 	assert_int_equal(handover_read(fd, &again), 0);
 	handover_free(again);
@@ -107,6 +114,11 @@ static void what_is_not_understood_is_refused_whole(void **state)
 		HEAD "change \t{}\nend\n",
 		HEAD "change tunnel\t\nend\n",
 		HEAD "change tunnel\t{}\t{}\nend\n",
+		HEAD EVENT EVENT "end\n",
+		HEAD NEXT EVENT "end\n",
+		HEAD "event 70 3 1700000000123 99 peer\tis down\t\t\nend\n",
+		HEAD "event 70 3 1700000000123 1 peer\tis down\t\nend\n",
+		HEAD "event 70 3 1700000000123 1 peer\tis down\t\t1\nend\n",
 		HEAD "choice 3 2 0 0 0 0 0 0 0 0\nend\n",
 		HEAD "choice 256 2 0 0 0 0 0 0 0 0 group\nend\n",
 		HEAD "choice 3 2 0 0 0 0 0 0 0 group\nend\n",
