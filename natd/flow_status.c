@@ -104,13 +104,13 @@ static json_t *json_addresses(const struct flows *flows, bool accounting)
 
 /* --- busiest destinations --------------------------------------------------------------------- */
 
-/* Source ports that flows of this protocol can have, with one public address to one destination. */
-static uint32_t ports_of(uint8_t protocol, uint32_t configured)
+/* How many flows of this protocol one public address can have to one destination. */
+static uint32_t ports_of(uint8_t protocol, uint32_t usable)
 {
 	switch (protocol) {
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
-		return configured;
+		return usable;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
 		return ICMP_IDS;
@@ -119,16 +119,17 @@ static uint32_t ports_of(uint8_t protocol, uint32_t configured)
 	}
 }
 
-static json_t *json_destination(const struct busiest *busiest, uint32_t configured)
+static json_t *json_destination(const struct busiest *busiest, uint32_t usable)
 {
-	uint32_t ports = ports_of(busiest->protocol, configured);
+	uint32_t ports = ports_of(busiest->protocol, usable);
 	char address[ADDR_STRLEN], public[ADDR_STRLEN], protocol[FLOW_PROTOCOL_STRLEN];
 
 	return json_pack("{s:s, s:s, s:i, s:s, s:I, s:I, s:f}", "protocol",
 		flow_words_protocol(busiest->protocol, protocol), "address",
 		addr_format(&busiest->address, address), "port", (int)busiest->port, "nat",
 		addr_format(&busiest->public, public), "active", (json_int_t)busiest->flows,
-		"ports", (json_int_t)ports, "share", (double)busiest->flows / ports);
+		"ports", (json_int_t)ports, "share",
+		busiest->flows < ports ? (double)busiest->flows / ports : 1.0);
 }
 
 static json_t *json_busiest(const struct flows *flows, const struct natd_conf *conf)
@@ -141,7 +142,7 @@ static json_t *json_busiest(const struct flows *flows, const struct natd_conf *c
 	if (n < 0 || ports_init(&ports, conf) < 0)
 		return list;
 	for (int i = 0; i < n; i++)
-		json_array_append_new(list, json_destination(&found[i], ports.total));
+		json_array_append_new(list, json_destination(&found[i], ports_usable(&ports)));
 	ports_done(&ports);
 	return list;
 }
