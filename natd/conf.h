@@ -61,7 +61,7 @@ struct natd_timeouts {
 	uint32_t tcp_established_s;
 	uint32_t tcp_transitory_s;             /* opening or closing, where those are 0 */
 	uint32_t tcp_opening_s, tcp_closing_s; /* 0: tcp_transitory_s */
-	uint32_t tcp_reset_s;
+	uint32_t tcp_reset_s;                  /* 0: as closing */
 	uint32_t udp_s;
 	bool reset_expired; /* TCP that goes on after its time is reset, not taken up again */
 };

@@ -140,10 +140,7 @@ static const struct {
 			  .tcp_reset_s = 10,
 			  .udp_s = 350,
 			  .reset_expired = true}},
-	{"behave", {.tcp_established_s = 7440,
-			   .tcp_transitory_s = 240,
-			   .tcp_reset_s = 10,
-			   .udp_s = 300}},
+	{"behave", {.tcp_established_s = 7440, .tcp_transitory_s = 240, .udp_s = 300}},
 };
 
 #define SECONDS_FROM(least, field) \
@@ -159,8 +156,8 @@ static const struct conf_row timeout_rows[] = {
 		.fallback = "0", .help = "TCP that is opening; 0 is tcp_transitory"},
 	{"tcp_closing", CONF_INT, SECONDS_FROM(0, tcp_closing_s), .unit = "seconds",
 		.fallback = "0", .help = "TCP that is closing; 0 is tcp_transitory"},
-	{"tcp_reset", CONF_INT, SECONDS(tcp_reset_s), .unit = "seconds", .fallback = "10",
-		.help = "TCP that was reset or refused"},
+	{"tcp_reset", CONF_INT, SECONDS_FROM(0, tcp_reset_s), .unit = "seconds", .fallback = "0",
+		.help = "TCP that was reset; 0 is tcp_closing"},
 	{"udp", CONF_INT, SECONDS(udp_s), .unit = "seconds", .fallback = "300",
 		.help = "UDP, answered or not"},
 	{"reset_expired", CONF_BOOL, CONF_FIELD(struct natd_timeouts, reset_expired),

@@ -83,7 +83,8 @@ char *ruleset_hosts(const struct natd_subnet *subnet, char name[static RULESET_N
 char *ruleset_timeout_tcp(const struct natd_timeouts *timeouts, char name[static RULESET_NAME_SIZE])
 {
 	snprintf(name, RULESET_NAME_SIZE, "tcp_%u_%u_%u_%u", timeouts->tcp_established_s,
-		ruleset_opening_s(timeouts), ruleset_closing_s(timeouts), timeouts->tcp_reset_s);
+		ruleset_opening_s(timeouts), ruleset_closing_s(timeouts),
+		ruleset_reset_s(timeouts));
 	return name;
 }
 
@@ -95,6 +96,11 @@ uint32_t ruleset_opening_s(const struct natd_timeouts *timeouts)
 uint32_t ruleset_closing_s(const struct natd_timeouts *timeouts)
 {
 	return timeouts->tcp_closing_s ? timeouts->tcp_closing_s : timeouts->tcp_transitory_s;
+}
+
+uint32_t ruleset_reset_s(const struct natd_timeouts *timeouts)
+{
+	return timeouts->tcp_reset_s ? timeouts->tcp_reset_s : ruleset_closing_s(timeouts);
 }
 
 char *ruleset_timeout_udp(const struct natd_timeouts *timeouts, char name[static RULESET_NAME_SIZE])

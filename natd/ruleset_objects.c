@@ -33,7 +33,7 @@ static void write_timeouts(struct ruleset_out *out)
 		"fin_wait : %u, close_wait : %u, last_ack : %u, time_wait : %u, close : %u, "
 		"unack : %u }\n\t}\n",
 		ruleset_timeout_tcp(t, name), opening, opening, opening, t->tcp_established_s,
-		closing, closing, closing, closing, t->tcp_reset_s, t->tcp_established_s);
+		closing, closing, closing, closing, ruleset_reset_s(t), t->tcp_established_s);
 	fprintf(out->f,
 		"\n\tct timeout %s {\n\t\tprotocol udp\n\t\tl3proto inet\n"
 		"\t\tpolicy = { unreplied : %u, replied : %u }\n\t}\n",

@@ -79,6 +79,7 @@ char *ruleset_timeout_tcp(
 	const struct natd_timeouts *timeouts, char name[static RULESET_NAME_SIZE]);
 uint32_t ruleset_opening_s(const struct natd_timeouts *timeouts);
 uint32_t ruleset_closing_s(const struct natd_timeouts *timeouts);
+uint32_t ruleset_reset_s(const struct natd_timeouts *timeouts);
 char *ruleset_timeout_udp(
 	const struct natd_timeouts *timeouts, char name[static RULESET_NAME_SIZE]);
 

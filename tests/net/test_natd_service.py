@@ -7,6 +7,7 @@
 import os
 import signal
 import socket
+import struct
 import threading
 import time
 
@@ -92,6 +93,15 @@ def test_guard_holds_when_natd_is_killed_before_it_can_repair(site, natd):
     natd.start()
     assert ask_udp(site.app, WEB[4])[0] == GW[4]
     assert site.gw.run("nft", "delete table inet gatehouse_guard", check=False).returncode == 1
+
+
+def test_guard_follows_the_config_and_stays_ours(site, natd):
+    def guard():
+        return site.gw.output("nft", "list table inet gatehouse_guard")
+    natd.write(natd_config(never_uplink=["10.242.0.0/16"]))
+    assert "10.242.0.0/16" not in guard()
+    assert control(natd, "reload")["ok"]
+    assert "10.242.0.0/16" in guard() and "flags owner" in guard()
 
 
 def test_guard_goes_when_natd_stops_or_is_flushed(site, natd):
@@ -335,3 +345,23 @@ def test_flows_live_as_long_as_the_config_says(site, timeouts, tcp, udp):
             left = {line.split()[0]: int(line.split()[2]) for line in table}
             assert tcp - 5 <= left["tcp"] <= tcp
             assert udp - 5 <= left["udp"] <= udp
+
+
+def test_each_state_of_tcp_lives_as_long_as_the_config_says(site):
+    """Seen where a state lasts: asked and not answered, reset, closed by both."""
+    Natd(site.gw, natd_config(timeouts={"tcp_transitory": 100, "tcp_opening": 50, "tcp_closing": 70,
+                                        "tcp_reset": 30})).start()
+    Whoami(site.web)
+    site.web.run("nft", "table inet t { chain c { type filter hook input priority 0; tcp dport 81 drop; }; }")
+    with pytest.raises(TimeoutError):
+        connect(site.app, WEB[4], 81, timeout=1)
+    ask_tcp(site.app, WEB[4])
+    with connect(site.app, WEB[4]) as connection:
+        ask(connection)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def left():
+        table = site.gw.output("conntrack", "-L", "-p", "tcp").splitlines()
+        return {line.split()[3]: int(line.split()[2]) for line in table}
+    states = wait_until(lambda: len(found := left()) == 3 and "TIME_WAIT" in found and found, "all are there")
+    assert 20 < states["SYN_SENT"] <= 50 and 10 < states["CLOSE"] <= 30 and 50 < states["TIME_WAIT"] <= 70
