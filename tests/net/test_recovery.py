@@ -4,6 +4,7 @@
     app - gw(vpnd) - net - city(wireguard-go) - host
 """
 import re
+import shutil
 import time
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from lab import process
 from lab.city import TO_SITE
 from lab.gate import Gate
-from lab.site import APP, HOST
+from lab.site import APP, HOST, PORT
 from lab.waiting import wait_until
 
 # Promised are 3 s; a busy machine gets five times as much before that counts as a failure.
@@ -124,3 +125,26 @@ def test_interface_survives_while_the_peer_forgets_us(site):
     gate.city.wg("set", "peer", gate.keys.public, "allowed-ips", ",".join(TO_SITE))
     wait_until(lambda: gate.works(1), "the tunnel works again", 40)
     assert site.host.reaches(APP[4])
+
+
+def test_uapi_socket_is_made_again_with_its_directory(site):
+    gate = Gate(site)
+    directory = gate.device.socket.parent
+    for away in (directory.with_name("first"), directory.with_name("second")):
+        directory.rename(away)  # for what stands there is made again at once
+        shutil.rmtree(away)
+        wait_until(gate.device.socket.exists, "there is a socket again", 30)
+        wait_until(lambda: gate.device.show("listen-port") == str(PORT), "that is served", 30)
+
+
+def test_uapi_socket_that_cannot_be_made_is_made_later(site):
+    gate = Gate(site)
+    directory = gate.device.socket.parent
+    away = directory.with_name("away")
+    directory.rename(away)
+    directory.write_text("in the way")
+    (away / gate.device.socket.name).unlink()
+    wait_until(lambda: "cannot listen on" in gate.vpnd.log(), "it is tried", 30)
+    directory.unlink()
+    wait_until(gate.device.socket.exists, "there is a socket again", 30)
+    wait_until(lambda: gate.device.show("listen-port") == str(PORT), "that is served", 30)

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -164,7 +163,7 @@ static int read_labels(struct monitor *m)
 	return m->labels ? 0 : -ENOMEM;
 }
 
-/* --- signals and files ---------------------------------------------------------------------------
+/* --- signals -------------------------------------------------------------------------------------
  */
 
 static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *arg)
@@ -213,50 +212,6 @@ static int watch_signals(struct monitor *m)
 	if (r >= 0)
 		r = sd_event_add_signal(m->event, NULL, SIGUSR2, on_upgrade, m);
 	return r;
-}
-
-static void replace_uapi(struct monitor *m, struct held *h)
-{
-	struct uapisock fresh;
-	char err[256];
-
-	if (uapisock_listen(h->name, &fresh, err, sizeof(err)) < 0) {
-		log_err("%s", err);
-		return;
-	}
-	log_warn("repaired what another program removed: the UAPI socket of %s", h->name);
-	cleanup_close(&h->uapi.fd);
-	h->uapi = fresh;
-	if (m->link && h->told && h->ifindex != 0)
-		tell_tunnel(m->link, h, TELL_DESCRIPTORS);
-}
-
-/* Removing the socket of an interface is how one ends an implementation like ours. */
-static int on_file(sd_event_source *source, const struct inotify_event *event, void *arg)
-{
-	struct monitor *m = arg;
-
-	(void)source;
-	for (size_t i = 0; i < PRIVSEP_TUNNELS && m->phase == RUNNING; i++) {
-		struct held *h = m->slots[i];
-
-		if (!h || (event->len > 0 && !uapisock_is_name(event->name, h->name)) ||
-			uapisock_in_place(h->name, &h->uapi))
-			continue;
-		if (m->conf) {
-			replace_uapi(m, h);
-		} else {
-			log_notice("the UAPI socket of %s was removed: that ends vpnd", h->name);
-			monitor_stop(m, EXIT_SUCCESS);
-		}
-	}
-	return 0;
-}
-
-static int watch_files(struct monitor *m)
-{
-	return sd_event_add_inotify(m->event, &m->file_watch, UAPISOCK_DIR,
-		IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR, on_file, m);
 }
 
 /* --- what may touch the kernel -------------------------------------------------------------------
@@ -439,7 +394,7 @@ static int start(struct monitor *m)
 	if (r == 0)
 		r = restrict_privilege();
 	if (r == 0)
-		r = watch_files(m);
+		r = sockets_watch(m);
 	if (r >= 0)
 		r = reconcile_now(m->reconcile);
 	return r < 0 ? r : start_engine(m);
@@ -506,6 +461,7 @@ static void end(struct monitor *m)
 	upgrade_end(m);
 	minder_end(m);
 	kernel_end(m);
+	sockets_end(m);
 	for (size_t i = 0; i < PRIVSEP_TUNNELS; i++) {
 		if (m->slots[i])
 			uapisock_unlink(m->slots[i]->name, &m->slots[i]->uapi);
@@ -520,7 +476,6 @@ static void end(struct monitor *m)
 	groups_free(m->groups);
 	vpnd_conf_free(m->conf);
 	sd_event_source_disable_unref(m->stop_timer);
-	sd_event_source_disable_unref(m->file_watch);
 	hook_free(m->hook);
 	sd_event_unref(m->event);
 	cleanup_close(&m->lock_fd);

@@ -7,6 +7,7 @@
  *   kernel.c    interfaces, addresses and routes
  *   reload.c    from one config to the next
  *   changes.c   what on_state_change is told
+ *   sockets.c   that the UAPI sockets stay where clients look for them
  *   upgrade.c   from one program to the next
  *   history.c   what `vpnctl events` shows
  */
@@ -77,7 +78,8 @@ struct monitor {
 	struct resolve *resolve;
 	struct reload *reload;   /* under way; NULL: none */
 	struct upgrade *upgrade; /* likewise */
-	sd_event_source *stop_timer, *file_watch;
+	sd_event_source *stop_timer;
+	sd_event_source *socket_watch, *socket_retry;
 };
 
 /* --- monitor.c ----------------------------------------------------------------------------------
@@ -126,6 +128,16 @@ void kernel_check_device(struct monitor *m, struct held *h);
 
 /* Tell the engine if datagrams on this path leave by another interface than they came in by. */
 void kernel_check_path(struct monitor *m, const struct held *h, const struct privsep_path *path);
+
+/* --- sockets.c ----------------------------------------------------------------------------------
+ */
+
+/*
+ * From now on a UAPI socket that another program removes is made again; without config its removal
+ * ends vpnd. Returns 0 or a negative errno.
+ */
+int sockets_watch(struct monitor *m);
+void sockets_end(struct monitor *m);
 
 /* --- changes.c ----------------------------------------------------------------------------------
  */
