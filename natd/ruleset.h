@@ -9,12 +9,16 @@
  *
  *   own_in, own_out  raw      what this host says from its reserved ports is not tracked
  *   dstnat           nat      forwarded ports are sent to their inside host
- *   forward          filter   replies pass at once; new flows pass if a subnet of ours starts them
- *                             and there is a port for them
+ *   forward          filter   known flows are counted (inbound, outbound) and pass at once; new
+ *                             flows pass if a subnet of ours starts them and there is a port for
+ *                             them
  *   input            filter   invalid packets are kept from killing this host's connections
  *   srcnat           nat      new flows of a subnet get their public address and port
  *   leak             filter   the last look: nothing for a tunnel, nothing with a private source
  *                             leaves by an uplink, whatever the chains above or others did
+ *
+ * What every packet meets is kept short: a hook, an expression, and a look into a set above all
+ * cost forwarding. So small sets are compared prefix by prefix.
  *
  * That no port is left must be found out before srcnat, since the kernel drops a flow that it finds
  * no port for in silence. So the forward chain counts the flows that each public address has to

@@ -122,15 +122,10 @@ static void write_from_uplink(struct ruleset_out *out)
 	ruleset_chain(out, "from_uplink");
 	for (size_t i = 0; i < 2; i++) {
 		const struct ruleset_words *w = &ruleset_words[i];
-		static const char *const sets[] = {"private", "untranslated"};
-		bool has[] = {ruleset_has(out, RULESET_PRIVATE, w->family),
-			ruleset_has(out, RULESET_UNTRANSLATED, w->family)};
+		static const char spoofed[] = "counter name \"drop_spoofed\" drop";
 
-		for (size_t k = 0; k < 2; k++)
-			if (has[k])
-				ruleset_rule(out,
-					"%s saddr @%s%c counter name \"drop_spoofed\" drop", w->ip,
-					sets[k], w->digit);
+		ruleset_each(out, RULESET_PRIVATE, w, "saddr", spoofed);
+		ruleset_each(out, RULESET_UNTRANSLATED, w, "saddr", spoofed);
 	}
 	for (size_t i = 0; i < 2; i++) {
 		const struct ruleset_words *w = &ruleset_words[i];
@@ -153,24 +148,12 @@ static char *limit_chain(const struct natd_subnet *subnet, char name[static RULE
 	return ruleset_name("limit", &subnet->prefix, name);
 }
 
-static void write_ways(struct ruleset_out *out, const struct ruleset_words *words)
+static const char *admitting_chain(const struct ruleset_out *out, const struct natd_subnet *subnet,
+	char name[static RULESET_NAME_SIZE])
 {
-	char prefix[PREFIX_STRLEN], name[RULESET_NAME_SIZE];
-	const char *comma = "";
-
-	fprintf(out->f, "\t\t%s saddr vmap { ", words->ip);
-	for (size_t i = 0; i < out->conf->n_subnets; i++) {
-		const struct natd_subnet *subnet = out->subnets[i];
-
-		if (subnet->prefix.addr.family != words->family)
-			continue;
-		fprintf(out->f, "%s%s : goto %s", comma, ruleset_prefix(&subnet->prefix, prefix),
-			subnet->max_connections_per_host
-				? limit_chain(subnet, name)
-				: ruleset_subnet_chain(out, RULESET_COUNT, subnet, name));
-		comma = ", ";
-	}
-	fputs(" }\n", out->f);
+	return subnet->max_connections_per_host
+		       ? limit_chain(subnet, name)
+		       : ruleset_subnet_chain(out, RULESET_COUNT, subnet, name);
 }
 
 static void write_from_subnet(struct ruleset_out *out, const struct ruleset_words *w)
@@ -194,7 +177,7 @@ static void write_from_subnet(struct ruleset_out *out, const struct ruleset_word
 	if (out->conf->timeouts.reset_expired)
 		ruleset_rule(out, "tcp flags != syn / fin,syn,rst,ack counter name "
 				  "\"drop_expired\" goto refuse");
-	write_ways(out, w);
+	ruleset_by_subnet(out, w, admitting_chain);
 	ruleset_end(out);
 }
 
@@ -229,20 +212,17 @@ static void write_count(struct ruleset_out *out, const struct ruleset_way *way)
 
 	ruleset_chain(out, ruleset_way_chain(RULESET_COUNT, way, chain));
 	used_name(out, way, used);
+	ruleset_rule(out, "meta l4proto != { tcp, udp } goto translated");
 	if (is_sampled(out)) {
 		full_name(way, full);
-		ruleset_rule(out, RULESET_WITH_PORTS " " DESTINATION " @%s goto no_port%c", w->ip,
-			full, w->digit);
+		ruleset_rule(out, DESTINATION " @%s goto no_port%c", w->ip, full, w->digit);
 		ruleset_rule(out,
-			RULESET_WITH_PORTS " jhash %s saddr . th sport mod %u seed 0x%x 0 add @%s "
-					   "{ " DESTINATION " ct count over %u } add @%s { "
-					   "" DESTINATION " } goto no_port%c",
+			"jhash %s saddr . th sport mod %u seed 0x%x 0 add @%s { " DESTINATION
+			" ct count over %u } add @%s { " DESTINATION " } goto no_port%c",
 			w->ip, sample_of(out), RULESET_SEED, used, w->ip, limit_of(out), full,
 			w->ip, w->digit);
 	} else {
-		ruleset_rule(out,
-			RULESET_WITH_PORTS " add @%s { " DESTINATION
-					   " ct count over %u } goto no_port%c",
+		ruleset_rule(out, "add @%s { " DESTINATION " ct count over %u } goto no_port%c",
 			used, w->ip, limit_of(out), w->digit);
 	}
 	ruleset_rule(out, "goto translated");
@@ -282,8 +262,9 @@ static void write_translated(struct ruleset_out *out)
 	char tcp[RULESET_NAME_SIZE], udp[RULESET_NAME_SIZE];
 
 	ruleset_chain(out, "translated");
-	ruleset_rule(out, "ct timeout set meta l4proto map { tcp : \"%s\", udp : \"%s\" }",
-		ruleset_timeout_tcp(&out->conf->timeouts, tcp),
+	ruleset_rule(out, "meta l4proto tcp ct timeout set \"%s\" accept",
+		ruleset_timeout_tcp(&out->conf->timeouts, tcp));
+	ruleset_rule(out, "meta l4proto udp ct timeout set \"%s\" accept",
 		ruleset_timeout_udp(&out->conf->timeouts, udp));
 	ruleset_rule(out, "accept");
 	ruleset_end(out);

@@ -2,8 +2,6 @@
 /* The ruleset's chains that every packet meets: what is tracked, passed on, and let out. */
 #include "natd/ruleset_out.h"
 
-#define COMPARED_MAX 4 /* prefixes of a family */
-
 /* --- what is not tracked ---------------------------------------------------------------------- */
 
 /*
@@ -50,8 +48,8 @@ static void write_own(struct ruleset_out *out)
 	ruleset_base_chain(out, "own_in", "filter hook prerouting priority raw; policy accept");
 	ruleset_note(out, "What is not tracked cannot be taken over by a translated flow.");
 	ruleset_rule(out,
-		"iifname %s meta l4proto vmap { icmp : goto own_error4, udp : goto own_udp, "
-		"ipv6-icmp : goto own_error6 }",
+		"iifname %s meta l4proto != tcp meta l4proto vmap { icmp : goto own_error4, "
+		"udp : goto own_udp, ipv6-icmp : goto own_error6 }",
 		out->uplinks);
 	ruleset_end(out);
 
@@ -74,50 +72,85 @@ static void write_own(struct ruleset_out *out)
 
 /* --- forward ---------------------------------------------------------------------------------- */
 
-/* Count packets to or from the uplinks by the subnet that their address is in. */
-static void write_subnet_map(struct ruleset_out *out, const char *match,
-	const struct ruleset_words *words, const char *address,
-	char *(*counter)(const struct prefix *, char[static RULESET_NAME_SIZE]))
+#define KNOWN "ct state established,related accept"
+
+/* One way through an uplink: how packets are counted by the subnet that they come from or go to. */
+struct direction {
+	const char *chain, *interface, *address;
+	char *(*counter)(const struct prefix *, char[static RULESET_NAME_SIZE]);
+};
+
+static const struct direction directions[] = {
+	{"inbound", "iifname", "daddr", ruleset_counter_in},
+	{"outbound", "oifname", "saddr", ruleset_counter_out},
+};
+
+/* Known flows go no further than where they are counted. */
+static void write_counts(struct ruleset_out *out, const struct direction *direction,
+	const struct ruleset_words *words)
+{
+	char prefix[PREFIX_STRLEN], name[RULESET_NAME_SIZE];
+
+	for (size_t i = 0; i < out->conf->n_subnets; i++) {
+		const struct prefix *subnet = &out->subnets[i]->prefix;
+
+		if (subnet->addr.family == words->family)
+			ruleset_rule(out, "%s %s %s counter name \"%s\" " KNOWN, words->ip,
+				direction->address, ruleset_prefix(subnet, prefix),
+				direction->counter(subnet, name));
+	}
+}
+
+/* Of many subnets one is found sooner in a map. */
+static void write_count_map(struct ruleset_out *out, const struct direction *direction,
+	const struct ruleset_words *words)
 {
 	char prefix[PREFIX_STRLEN], name[RULESET_NAME_SIZE];
 	const char *comma = "";
 
-	if (!ruleset_has(out, RULESET_SUBNETS, words->family))
-		return;
-	fprintf(out->f, "\t\t%s %s counter name %s %s map { ", match, out->uplinks, words->ip,
-		address);
+	fprintf(out->f, "\t\tcounter name %s %s map { ", words->ip, direction->address);
 	for (size_t i = 0; i < out->conf->n_subnets; i++) {
 		const struct prefix *subnet = &out->subnets[i]->prefix;
 
 		if (subnet->addr.family != words->family)
 			continue;
 		fprintf(out->f, "%s%s : \"%s\"", comma, ruleset_prefix(subnet, prefix),
-			counter(subnet, name));
+			direction->counter(subnet, name));
 		comma = ", ";
 	}
 	fputs(" }\n", out->f);
 }
 
-static void write_accounting(struct ruleset_out *out)
+static void write_direction(struct ruleset_out *out, const struct direction *direction)
 {
+	ruleset_chain(out, direction->chain);
 	for (size_t i = 0; i < 2; i++) {
-		write_subnet_map(out, "oifname", &ruleset_words[i], "saddr", ruleset_counter_out);
-		write_subnet_map(out, "iifname", &ruleset_words[i], "daddr", ruleset_counter_in);
+		const struct ruleset_words *w = &ruleset_words[i];
+
+		if (ruleset_is_compared(out, RULESET_SUBNETS, w->family))
+			write_counts(out, direction, w);
+		else if (ruleset_has(out, RULESET_SUBNETS, w->family))
+			write_count_map(out, direction, w);
 	}
+	ruleset_end(out);
 }
 
 static void write_forward(struct ruleset_out *out)
 {
+	char from_subnet[] = "goto from_subnet?";
+
 	ruleset_base_chain(out, "forward", "filter hook forward priority filter; policy drop");
 	ruleset_note(out, "No larger segments than fit through the narrower way, there or back.");
 	ruleset_rule(out, "tcp flags syn tcp option maxseg size set rt mtu");
-	write_accounting(out);
+	for (size_t i = 0; i < 2; i++)
+		ruleset_rule(out, "%s %s jump %s", directions[i].interface, out->uplinks,
+			directions[i].chain);
 	/*
 	 * Not by a map of verdicts: a packet that is under way while somebody deletes the table
 	 * finds nothing in its sets any more, and would be taken for a new flow's.
 	 */
 	ruleset_note(out, "Known flows go no further than here.");
-	ruleset_rule(out, "ct state established,related accept");
+	ruleset_rule(out, KNOWN);
 	ruleset_note(out, "Nor do those that nobody has answered yet.");
 	ruleset_rule(out, "ct status confirmed accept");
 	ruleset_rule(out, "ct state invalid goto drop_invalid");
@@ -127,8 +160,8 @@ static void write_forward(struct ruleset_out *out)
 
 		if (!ruleset_has(out, RULESET_SUBNETS, w->family))
 			continue;
-		ruleset_rule(
-			out, "%s saddr @subnets%c goto from_subnet%c", w->ip, w->digit, w->digit);
+		from_subnet[sizeof(from_subnet) - 2] = w->digit;
+		ruleset_each(out, RULESET_SUBNETS, w, "saddr", from_subnet);
 		if (ruleset_has(out, RULESET_NEVER_UPLINK, w->family))
 			ruleset_rule(out, "%s saddr @never_uplink%c %s daddr @subnets%c accept",
 				w->ip, w->digit, w->ip, w->digit);
@@ -168,33 +201,13 @@ static void write_input(struct ruleset_out *out)
 
 #define NEVER_UPLINK "counter name \"drop_never_uplink\" drop"
 
-/* Every packet that leaves is held against these. A few comparisons cost less than a set. */
-static void write_never_uplink(struct ruleset_out *out, const struct ruleset_words *w)
-{
-	size_t n = ruleset_count(out, RULESET_NEVER_UPLINK, w->family);
-	char text[PREFIX_STRLEN];
-
-	if (n > COMPARED_MAX)
-		ruleset_rule(out, "%s daddr @never_uplink%c " NEVER_UPLINK, w->ip, w->digit);
-	for (size_t i = 0; n <= COMPARED_MAX && i < out->conf->n_never_uplink; i++) {
-		const struct prefix *prefix = &out->conf->never_uplink[i].prefix;
-
-		if (prefix->addr.family == w->family)
-			ruleset_rule(out, "%s daddr %s " NEVER_UPLINK, w->ip,
-				ruleset_prefix(prefix, text));
-	}
-}
-
 /* Exempt is what the subnets send there, not what comes out of a tunnel. */
 static void write_private(struct ruleset_out *out, const struct ruleset_words *w)
 {
-	if (ruleset_has(out, RULESET_NEVER_UPLINK, w->family))
-		ruleset_rule(out, "%s saddr @never_uplink%c " NEVER_UPLINK, w->ip, w->digit);
+	ruleset_each(out, RULESET_NEVER_UPLINK, w, "saddr", NEVER_UPLINK);
 	if (ruleset_has(out, RULESET_EXEMPT, w->family))
 		ruleset_rule(out, "%s daddr @exempt%c accept", w->ip, w->digit);
-	if (ruleset_has(out, RULESET_PRIVATE, w->family))
-		ruleset_rule(out, "%s saddr @private%c counter name \"drop_private_source\" drop",
-			w->ip, w->digit);
+	ruleset_each(out, RULESET_PRIVATE, w, "saddr", "counter name \"drop_private_source\" drop");
 }
 
 /* An uplink may have such an address itself, where another NAT follows. */
@@ -218,7 +231,7 @@ static void write_leak(struct ruleset_out *out)
 	ruleset_note(out, "After translation, for what is forwarded and for what this host sends.");
 	ruleset_rule(out, "oifname != %s accept", out->uplinks);
 	for (size_t i = 0; i < 2; i++)
-		write_never_uplink(out, &ruleset_words[i]);
+		ruleset_each(out, RULESET_NEVER_UPLINK, &ruleset_words[i], "daddr", NEVER_UPLINK);
 	ruleset_note(out, "The first packet of such a flow was looked at below.");
 	ruleset_rule(out, "ct status confirmed ct status snat,dnat accept");
 	for (size_t i = 0; i < 2; i++)
@@ -233,6 +246,8 @@ void ruleset_filter(struct ruleset_out *out)
 {
 	write_own(out);
 	write_forward(out);
+	for (size_t i = 0; i < 2; i++)
+		write_direction(out, &directions[i]);
 	write_drop_invalid(out);
 	write_input(out);
 	write_leak(out);

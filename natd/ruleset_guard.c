@@ -27,6 +27,7 @@ static void write_forward(struct ruleset_out *out)
 {
 	ruleset_base_chain(
 		out, "forward", "filter hook forward priority filter + 10; policy accept");
+	ruleset_rule(out, "ct status confirmed accept");
 	ruleset_rule(out, "ct state established,related accept");
 	ruleset_rule(out, "ct status dnat accept");
 	ruleset_rule(out, "iifname %s drop", out->uplinks);
@@ -53,15 +54,12 @@ static void write_leak(struct ruleset_out *out)
 		out, "leak", "filter hook postrouting priority srcnat + 20; policy accept");
 	ruleset_rule(out, "oifname != %s accept", out->uplinks);
 	for (size_t i = 0; i < 2; i++)
-		if (ruleset_has(out, RULESET_NEVER_UPLINK, ruleset_words[i].family))
-			ruleset_rule(out, "%s daddr @never_uplink%c drop", ruleset_words[i].ip,
-				ruleset_words[i].digit);
+		ruleset_each(out, RULESET_NEVER_UPLINK, &ruleset_words[i], "daddr", "drop");
 	ruleset_rule(out, "ct status snat accept");
 	for (size_t i = 0; i < 2; i++) {
 		const struct ruleset_words *w = &ruleset_words[i];
 
-		if (ruleset_has(out, RULESET_NEVER_UPLINK, w->family))
-			ruleset_rule(out, "%s saddr @never_uplink%c drop", w->ip, w->digit);
+		ruleset_each(out, RULESET_NEVER_UPLINK, w, "saddr", "drop");
 		if (ruleset_has(out, RULESET_EXEMPT, w->family))
 			ruleset_rule(out, "%s daddr @exempt%c accept", w->ip, w->digit);
 		if (ruleset_has(out, RULESET_PRIVATE, w->family))

@@ -135,15 +135,6 @@ bool ruleset_has(const struct ruleset_out *out, enum ruleset_set set, enum addr_
 	return next_prefix(out, set, family, &at) != NULL;
 }
 
-size_t ruleset_count(const struct ruleset_out *out, enum ruleset_set set, enum addr_family family)
-{
-	size_t at = 0, n = 0;
-
-	while (next_prefix(out, set, family, &at))
-		n++;
-	return n;
-}
-
 static void write_prefixes(
 	struct ruleset_out *out, enum ruleset_set set, const struct ruleset_words *words)
 {
@@ -161,6 +152,38 @@ static void write_prefixes(
 		comma = ", ";
 	}
 	fputs(" }\n\t}\n", out->f);
+}
+
+/* A prefix of no length is no comparison: nft leaves it out. */
+bool ruleset_is_compared(
+	const struct ruleset_out *out, enum ruleset_set set, enum addr_family family)
+{
+	const struct prefix *prefix;
+	size_t at = 0, n = 0;
+
+	while ((prefix = next_prefix(out, set, family, &at)))
+		if (prefix->len == 0 || ++n > RULESET_COMPARED_MAX)
+			return false;
+	return true;
+}
+
+void ruleset_each(struct ruleset_out *out, enum ruleset_set set, const struct ruleset_words *words,
+	const char *address, const char *what)
+{
+	const struct prefix *prefix;
+	char text[PREFIX_STRLEN];
+	size_t at = 0;
+
+	if (!ruleset_has(out, set, words->family))
+		return;
+	if (!ruleset_is_compared(out, set, words->family)) {
+		ruleset_rule(out, "%s %s @%s%c %s", words->ip, address, set_names[set],
+			words->digit, what);
+		return;
+	}
+	while ((prefix = next_prefix(out, set, words->family, &at)))
+		ruleset_rule(
+			out, "%s %s %s %s", words->ip, address, ruleset_prefix(prefix, text), what);
 }
 
 void ruleset_prefix_sets(struct ruleset_out *out)

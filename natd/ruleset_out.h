@@ -58,8 +58,20 @@ enum ruleset_set {
 /* Whether a set of a family has anything in it; one that has not is not written. */
 bool ruleset_has(const struct ruleset_out *out, enum ruleset_set set, enum addr_family family);
 
-/* How many prefixes it has. */
-size_t ruleset_count(const struct ruleset_out *out, enum ruleset_set set, enum addr_family family);
+/*
+ * Whether it is so small that its prefixes are compared one by one. That costs less than to look
+ * into a set once, and works on while somebody deletes the table under the packet.
+ */
+#define RULESET_COMPARED_MAX 4
+bool ruleset_is_compared(
+	const struct ruleset_out *out, enum ruleset_set set, enum addr_family family);
+
+/*
+ * Write that `what` happens to packets whose `address` ("saddr", "daddr") is in a set: a rule for
+ * each prefix, or one for the set if it is large.
+ */
+void ruleset_each(struct ruleset_out *out, enum ruleset_set set, const struct ruleset_words *words,
+	const char *address, const char *what);
 
 bool ruleset_has_forwards(const struct ruleset_out *out, enum addr_family family);
 bool ruleset_is_reserved(const struct natd_conf *conf, uint32_t port);
@@ -113,6 +125,15 @@ char *ruleset_way_chain(enum ruleset_stage stage, const struct ruleset_way *way,
 	char name[static RULESET_NAME_SIZE]);
 char *ruleset_subnet_chain(const struct ruleset_out *out, enum ruleset_stage stage,
 	const struct natd_subnet *subnet, char name[static RULESET_NAME_SIZE]);
+
+/*
+ * Lead packets by their source's subnet: write the rules that go to the chain that `chain_of` gives
+ * for each subnet of a family, in `name` or NULL for none.
+ */
+typedef const char *(*ruleset_chain_of)(const struct ruleset_out *out,
+	const struct natd_subnet *subnet, char name[static RULESET_NAME_SIZE]);
+void ruleset_by_subnet(
+	struct ruleset_out *out, const struct ruleset_words *words, ruleset_chain_of chain_of);
 
 /* The chains between: those that choose an uplink's way, or one address of a pool. */
 void ruleset_choices(struct ruleset_out *out, enum ruleset_stage stage);

@@ -216,33 +216,21 @@ static void write_prefix(struct ruleset_out *out, const struct natd_subnet *subn
 
 /* --- the choice ------------------------------------------------------------------------------- */
 
-static bool is_translated(const struct natd_subnet *subnet, bool hairpin)
+static const char *translating_chain(const struct ruleset_out *out,
+	const struct natd_subnet *subnet, char name[static RULESET_NAME_SIZE])
 {
-	enum natd_translation translation = natd_translation_of(subnet);
-
-	return translation != NATD_NONE && !(hairpin && translation == NATD_TO_UPLINK);
+	if (natd_translation_of(subnet) == NATD_NONE)
+		return NULL;
+	return ruleset_subnet_chain(out, RULESET_TRANSLATE, subnet, name);
 }
 
-/* To where each subnet's flows are translated; to what is the same in a hairpin or not. */
-static void write_choice(struct ruleset_out *out, const struct ruleset_words *words, bool hairpin)
+/* In a hairpin: the same, unless that depends on the uplink. */
+static const char *hairpin_chain(const struct ruleset_out *out, const struct natd_subnet *subnet,
+	char name[static RULESET_NAME_SIZE])
 {
-	char prefix[PREFIX_STRLEN], name[RULESET_NAME_SIZE];
-	size_t n = 0;
-
-	for (size_t i = 0; i < out->conf->n_subnets; i++) {
-		const struct natd_subnet *subnet = out->subnets[i];
-
-		if (subnet->prefix.addr.family != words->family || !is_translated(subnet, hairpin))
-			continue;
-		if (n++ == 0)
-			fprintf(out->f, "\t\t%s saddr vmap { ", words->ip);
-		else
-			fputs(", ", out->f);
-		fprintf(out->f, "%s : goto %s", ruleset_prefix(&subnet->prefix, prefix),
-			ruleset_subnet_chain(out, RULESET_TRANSLATE, subnet, name));
-	}
-	if (n)
-		fputs(" }\n", out->f);
+	if (natd_translation_of(subnet) == NATD_TO_UPLINK)
+		return NULL;
+	return translating_chain(out, subnet, name);
 }
 
 static void write_srcnat(struct ruleset_out *out)
@@ -261,13 +249,11 @@ static void write_srcnat(struct ruleset_out *out)
 	for (size_t i = 0; i < 2; i++) {
 		const struct ruleset_words *w = &ruleset_words[i];
 
-		if (ruleset_has(out, RULESET_NEVER_UPLINK, w->family))
-			ruleset_rule(out, "%s daddr @never_uplink%c accept", w->ip, w->digit);
-		if (ruleset_has(out, RULESET_EXEMPT, w->family))
-			ruleset_rule(out, "%s daddr @exempt%c accept", w->ip, w->digit);
+		ruleset_each(out, RULESET_NEVER_UPLINK, w, "daddr", "accept");
+		ruleset_each(out, RULESET_EXEMPT, w, "daddr", "accept");
 	}
 	for (size_t i = 0; i < 2; i++)
-		write_choice(out, &ruleset_words[i], false);
+		ruleset_by_subnet(out, &ruleset_words[i], translating_chain);
 	ruleset_end(out);
 }
 
@@ -284,7 +270,7 @@ static void write_hairpin(struct ruleset_out *out, const struct ruleset_words *w
 		return;
 	chain[sizeof(chain) - 2] = w->digit;
 	ruleset_chain(out, chain);
-	write_choice(out, w, true);
+	ruleset_by_subnet(out, w, hairpin_chain);
 	ruleset_rule(out, RULESET_WITH_PORTS " snat %s to ct original %s daddr:%u-%u", w->ip, w->ip,
 		part->first, part->last);
 	ruleset_end(out);

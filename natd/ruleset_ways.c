@@ -224,6 +224,36 @@ char *ruleset_subnet_chain(const struct ruleset_out *out, enum ruleset_stage sta
 	return name;
 }
 
+/* --- by subnet -------------------------------------------------------------------------------- */
+
+void ruleset_by_subnet(
+	struct ruleset_out *out, const struct ruleset_words *words, ruleset_chain_of chain_of)
+{
+	bool compared = ruleset_is_compared(out, RULESET_SUBNETS, words->family);
+	char prefix[PREFIX_STRLEN], name[RULESET_NAME_SIZE];
+	size_t n = 0;
+
+	for (size_t i = 0; i < out->conf->n_subnets; i++) {
+		const struct prefix *subnet = &out->subnets[i]->prefix;
+		const char *chain = chain_of(out, out->subnets[i], name);
+
+		if (subnet->addr.family != words->family || !chain)
+			continue;
+		ruleset_prefix(subnet, prefix);
+		if (compared) {
+			ruleset_rule(out, "%s saddr %s goto %s", words->ip, prefix, chain);
+			continue;
+		}
+		if (n++ == 0)
+			fprintf(out->f, "\t\t%s saddr vmap { ", words->ip);
+		else
+			fputs(", ", out->f);
+		fprintf(out->f, "%s : goto %s", prefix, chain);
+	}
+	if (n)
+		fputs(" }\n", out->f);
+}
+
 /* --- choices ---------------------------------------------------------------------------------- */
 
 /* Each inside host has one address of the pool, always the same (RFC 4787 section 4.1). */

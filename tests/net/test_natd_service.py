@@ -169,7 +169,7 @@ def test_diff_tells_what_a_config_would_change(site, natd):
     other = diff()
     assert other.returncode == 1
     assert "-ct timeout udp_300 {" in other.stdout and "+ct timeout udp_350 {" in other.stdout
-    assert ' chain translated {\n-\tct timeout set' in other.stdout
+    assert ' chain translated {\n-\tmeta l4proto tcp ct timeout set' in other.stdout
     natd.write("uplinks = 7;")
     assert diff().returncode == 2
 
