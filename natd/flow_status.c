@@ -200,6 +200,7 @@ json_t *flow_status_json(struct flow_watch *watch, const struct natd_conf *conf,
 	struct conntrack_stats stats = {0};
 	bool counted = flow_watch_stats(watch, &stats) == 0;
 
+	flow_watch_look(watch);
 	return json_pack("{s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "flows_known",
 		flows_known(flows), "accounting", accounting, "addresses",
 		json_addresses(flows, accounting), "busiest", json_busiest(flows, conf), "table",

@@ -119,6 +119,11 @@ void flow_watch_end_untranslated(struct flow_watch *watch)
 	flow_flush_untranslated(watch->flush);
 }
 
+void flow_watch_look(struct flow_watch *watch)
+{
+	conntrack_follow_look(watch->follow);
+}
+
 struct flow_log *flow_watch_log(const struct flow_watch *watch)
 {
 	return watch->log;

@@ -26,6 +26,9 @@ void flow_watch_set_conf(struct flow_watch *watch, const struct natd_conf *conf)
 /* Links or addresses have changed. */
 void flow_watch_net(struct flow_watch *watch, const struct nl_state *net);
 
+/* Somebody asks what flows are like: what the next answer tells is to be from now on. */
+void flow_watch_look(struct flow_watch *watch);
+
 const struct flows *flow_watch_flows(const struct flow_watch *watch);
 const struct conntrack_follow_counters *flow_watch_counters(const struct flow_watch *watch);
 

@@ -23,7 +23,7 @@ struct flows;
 struct flow_tally {
 	uint64_t active;      /* now */
 	uint64_t attempts;    /* flows that began */
-	uint64_t established; /* of them, those that were answered */
+	uint64_t established; /* of them, those answered: until it ends, as of the last list */
 	uint64_t ended[FLOW_REASONS];
 	struct conntrack_count out,
 		in; /* of inside hosts: sent and received; at most a minute old */

@@ -4,6 +4,9 @@
  * events wait. CATCH_UP reads the events that waited; when there are none left, what the list said
  * is whole, and FOLLOW goes on.
  *
+ * Reading costs forwarding: on a busy machine each wake-up takes a core from it. So the socket is
+ * read when something has come, but not again for READ_GAP_US, and then with many events a call.
+ *
  * After an overrun the kernel delivers nothing more until the socket has been read empty. So the
  * socket is drained before the list begins: what happens from then on is in the list or in the
  * socket.
@@ -24,11 +27,14 @@
 
 #include "base/mono.h"
 
-#define RCVBUF_BYTES (8 << 20)
-#define READ_BUFFER_SIZE 8192 /* bytes; an event is some hundred */
-#define READS_MAX 512         /* events in one turn of the loop */
+#define RCVBUF_BYTES (16 << 20)
+#define EVENT_SIZE_MAX 2048 /* bytes; most are some hundred */
+#define BATCH 64            /* events in one call */
+#define READS_MAX 32        /* calls in one turn of the loop */
+#define READ_GAP_US (20 * US_PER_MS)
 #define LIST_EVERY_US (60 * US_PER_S)
 #define LIST_GAP_US US_PER_S /* at least, from one list to the next */
+#define LIST_SHARE 20        /* of this many parts of the time, lists that are asked for take one */
 
 enum phase { FOLLOW, LIST, CATCH_UP };
 
@@ -38,12 +44,15 @@ struct conntrack_follow {
 	enum phase phase;
 	bool lost;             /* an overrun since the last list began */
 	uint32_t kernel_drops; /* as last read from the socket; it wraps */
-	uint64_t list_began_us;
+	uint64_t list_began_us, list_took_us;
+	uint64_t read_us; /* when the socket was last found empty */
 	sd_event *event;
 	struct mnl_socket *socket;
-	sd_event_source *events, *parts, *timer;
+	sd_event_source *events, *later, *parts, *timer; /* later: in the place of events */
 	struct conntrack_list *list;
-	char buffer[READ_BUFFER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct mmsghdr headers[BATCH];
+	struct iovec parts_of[BATCH];
+	char buffers[BATCH][EVENT_SIZE_MAX] __attribute__((aligned(NLMSG_ALIGNTO)));
 };
 
 /* --- events ----------------------------------------------------------------------------------- */
@@ -101,32 +110,65 @@ static void settle(struct conntrack_follow *f)
 	list_after(f, f->lost ? LIST_GAP_US : LIST_EVERY_US);
 }
 
+static void take_batch(struct conntrack_follow *f, int n)
+{
+	for (int i = 0; i < n; i++) {
+		f->counters.events++;
+		if (f->headers[i].msg_hdr.msg_flags & MSG_TRUNC)
+			f->counters.malformed++; /* longer than any event */
+		else
+			mnl_cb_run(f->buffers[i], f->headers[i].msg_len, 0, 0, take_event, f);
+	}
+}
+
 static void drain(struct conntrack_follow *f)
 {
 	for (int i = 0; i < READS_MAX; i++) {
-		ssize_t n = mnl_socket_recvfrom(f->socket, f->buffer, sizeof(f->buffer));
+		int n = recvmmsg(mnl_socket_get_fd(f->socket), f->headers, BATCH, 0, NULL);
 
-		if (n >= 0) {
-			f->counters.events++;
-			mnl_cb_run(f->buffer, (size_t)n, 0, 0, take_event, f);
+		if (n > 0) {
+			take_batch(f, n);
 		} else if (errno == EAGAIN) {
+			f->read_us = now_us(f);
 			settle(f);
 			return;
 		} else if (errno == ENOBUFS) {
 			f->counters.overruns++;
 			f->lost = true;
-		} else if (errno != EINTR) {
-			f->counters.malformed++; /* longer than any event */
 		}
 	}
 }
 
+/* Events wait for a while, or for a list. */
+static void read_later(struct conntrack_follow *f)
+{
+	sd_event_source_set_enabled(f->events, SD_EVENT_OFF);
+	sd_event_source_set_time(f->later, f->read_us + READ_GAP_US);
+	sd_event_source_set_enabled(f->later, SD_EVENT_ONESHOT);
+}
+
 static int on_events(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
+	struct conntrack_follow *f = arg;
+
 	(void)source;
 	(void)fd;
 	(void)events;
-	drain(arg);
+	if (now_us(f) < f->read_us + READ_GAP_US)
+		read_later(f);
+	else
+		drain(f);
+	return 0;
+}
+
+static int on_later(sd_event_source *source, uint64_t us, void *arg)
+{
+	struct conntrack_follow *f = arg;
+
+	(void)source;
+	(void)us;
+	sd_event_source_set_enabled(f->events, SD_EVENT_ON);
+	drain(f);
 	return 0;
 }
 
@@ -145,6 +187,7 @@ static void end_list(struct conntrack_follow *f, int r)
 	f->parts = sd_event_source_disable_unref(f->parts);
 	conntrack_list_free(f->list);
 	f->list = NULL;
+	f->list_took_us = now_us(f) - f->list_began_us;
 	sd_event_source_set_enabled(f->events, SD_EVENT_ON);
 	if (r < 0) {
 		f->counters.failed++;
@@ -189,11 +232,21 @@ static int on_timer(sd_event_source *source, uint64_t us, void *arg)
 	}
 	f->phase = LIST;
 	sd_event_source_set_enabled(f->events, SD_EVENT_OFF);
+	sd_event_source_set_enabled(f->later, SD_EVENT_OFF);
 	f->config.list_begins(f->config.arg);
 	return 0;
 }
 
 /* --- making ----------------------------------------------------------------------------------- */
+
+static void lay_out_buffers(struct conntrack_follow *f)
+{
+	for (size_t i = 0; i < BATCH; i++) {
+		f->parts_of[i] = (struct iovec){f->buffers[i], sizeof(f->buffers[i])};
+		f->headers[i].msg_hdr.msg_iov = &f->parts_of[i];
+		f->headers[i].msg_hdr.msg_iovlen = 1;
+	}
+}
 
 /* Deliver only what has one of these bits in its status, and what has no status. */
 static int filter_by_status(int fd, uint32_t mask)
@@ -217,7 +270,7 @@ static int filter_by_status(int fd, uint32_t mask)
 
 static int open_socket(struct conntrack_follow *f)
 {
-	int groups[] = {NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY};
+	int groups[] = {NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_DESTROY};
 	int size = f->config.rcvbuf_bytes ? f->config.rcvbuf_bytes : RCVBUF_BYTES, fd, r = 0;
 
 	f->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -246,10 +299,15 @@ int conntrack_follow_new(sd_event *event, const struct conntrack_follow_config *
 		return -ENOMEM;
 	f->config = *config;
 	f->event = sd_event_ref(event);
+	lay_out_buffers(f);
 	r = open_socket(f);
 	if (r >= 0)
 		r = sd_event_add_io(
 			event, &f->events, mnl_socket_get_fd(f->socket), EPOLLIN, on_events, f);
+	if (r >= 0)
+		r = sd_event_add_time(event, &f->later, CLOCK_BOOTTIME, 0, 1, on_later, f);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(f->later, SD_EVENT_OFF);
 	if (r >= 0)
 		r = sd_event_add_time_relative(event, &f->timer, CLOCK_BOOTTIME, 0, 1, on_timer, f);
 	if (r < 0) {
@@ -260,12 +318,25 @@ int conntrack_follow_new(sd_event *event, const struct conntrack_follow_config *
 	return 0;
 }
 
+void conntrack_follow_look(struct conntrack_follow *f)
+{
+	uint64_t gap = f->list_took_us * LIST_SHARE, when = 0;
+
+	if (f->phase != FOLLOW || sd_event_source_get_time(f->timer, &when) < 0)
+		return;
+	if (gap < LIST_GAP_US)
+		gap = LIST_GAP_US;
+	if (when > f->list_began_us + gap)
+		list_after(f, gap);
+}
+
 void conntrack_follow_free(struct conntrack_follow *f)
 {
 	if (!f)
 		return;
 	sd_event_source_disable_unref(f->parts);
 	sd_event_source_disable_unref(f->events);
+	sd_event_source_disable_unref(f->later);
 	sd_event_source_disable_unref(f->timer);
 	conntrack_list_free(f->list);
 	if (f->socket)

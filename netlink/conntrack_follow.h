@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Following the kernel's flows: a list at the start, then events as they come and go.
+ * Following the kernel's flows: a list at the start, then events as they come and go. What changes
+ * in between is not told by events, since each costs the packet that caused it about as much as its
+ * way through the rules; it is in the next list.
  *
  * Events alone do not keep a view true. The socket may overrun; and a flow that began while nobody
  * listened (net.netfilter.nf_conntrack_events = 2) never tells that it ends. So there is a new list
- * after every overrun at once, and every minute.
+ * after every overrun at once, every minute, and when somebody asks (conntrack_follow_look).
  *
  * List and events come by two sockets. While a list is read, events wait in theirs; what is older
  * than the list is then heard after it. So whoever follows must take an event for what it says
@@ -20,7 +22,7 @@
 struct conntrack_follow;
 
 struct conntrack_follow_config {
-	/* A flow that began, changed, ended, or was found in a list. */
+	/* A flow that began, ended, or was found in a list. */
 	conntrack_fn flow;
 	/* A list begins: what is not heard of from now on until it ends is gone. */
 	void (*list_begins)(void *arg);
@@ -28,7 +30,7 @@ struct conntrack_follow_config {
 	void (*list_ended)(void *arg);
 	void *arg;
 	bool translated_only; /* leave out flows that are not translated, in the kernel already */
-	int rcvbuf_bytes;     /* of the events' socket; 0 for 8 MiB */
+	int rcvbuf_bytes;     /* of the events' socket; 0 for 16 MiB */
 };
 
 /* Since conntrack_follow_new. */
@@ -48,6 +50,12 @@ struct conntrack_follow_counters {
 int conntrack_follow_new(sd_event *event, const struct conntrack_follow_config *config,
 	struct conntrack_follow **out);
 void conntrack_follow_free(struct conntrack_follow *follow);
+
+/*
+ * Somebody wants to know what flows are like now: let the next list begin soon, so that another
+ * look finds it, but have lists take no more than a twentieth of the time.
+ */
+void conntrack_follow_look(struct conntrack_follow *follow);
 
 const struct conntrack_follow_counters *conntrack_follow_counters(
 	const struct conntrack_follow *follow);
