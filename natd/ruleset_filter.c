@@ -233,7 +233,9 @@ static void write_leak(struct ruleset_out *out)
 	for (size_t i = 0; i < 2; i++)
 		ruleset_each(out, RULESET_NEVER_UPLINK, &ruleset_words[i], "daddr", NEVER_UPLINK);
 	ruleset_note(out, "The first packet of such a flow was looked at below.");
-	ruleset_rule(out, "ct status confirmed ct status snat,dnat accept");
+	ruleset_rule(out, "ct status confirmed,snat / confirmed,snat accept");
+	if (out->conf->n_forwards)
+		ruleset_rule(out, "ct status confirmed,dnat / confirmed,dnat accept");
 	for (size_t i = 0; i < 2; i++)
 		write_private(out, &ruleset_words[i]);
 	ruleset_rule(out, "ct status snat,dnat accept");
