@@ -11,7 +11,10 @@ import time
 
 from lab.gatehouse import BUILD
 
-from . import contenders, sums, svg, table, turn
+from . import contenders, nat, sums, svg, table, turn
+
+NAT = "nat"  # has its own contenders, and not those of the tunnel
+GROUPS = (*turn.GROUPS, NAT)
 
 
 def congestion_here():
@@ -39,8 +42,8 @@ def arguments(words):
 
     parser.add_argument("--only", type=several(known), metavar="A,B",
                         help=f"contenders: of {', '.join(known)}")
-    parser.add_argument("--figures", type=several(turn.GROUPS), default=list(turn.GROUPS),
-                        metavar="A,B", help=f"of {', '.join(turn.GROUPS)}")
+    parser.add_argument("--figures", type=several(GROUPS), default=list(GROUPS),
+                        metavar="A,B", help=f"of {', '.join(GROUPS)}")
     parser.add_argument("--rounds", type=positive, default=3, help="alternations (3)")
     parser.add_argument("--seconds", type=positive, default=3, help="of each load (3)")
     parser.add_argument("--times", type=positive, default=20,
@@ -91,11 +94,13 @@ def main(words):
     options = arguments(words)
     kinds = taking_part(options.only)
     versions = {name: kind.version() for name, kind in kinds.items()}
-    runs = take_turns(kinds, options)
+    runs = take_turns(kinds, options) if set(options.figures) - {NAT} else {}
     medians = {name: sums.medians(each) for name, each in runs.items()}
     result = {**machine(), "rounds": options.rounds, "seconds": options.seconds,
               "congestion": options.congestion, "versions": versions, "medians": medians,
               "promises": judged(medians), "runs": runs}
+    if NAT in options.figures:
+        result[NAT] = nat.measure(nat.ROUNDS, nat.SECONDS)
     where = (f"Linux {result['kernel']}, {result['cores']} x {result['cpu']}; "
              + "; ".join(text for text in versions.values() if text))
     how = (f"medians of {options.rounds} rounds, {options.seconds} s each; "
@@ -104,3 +109,5 @@ def main(words):
     (options.into / "bench.svg").write_text(svg.picture(medians, "How fast", f"{where}; {how}"))
     print(f"{where}\n{how}; both gateways, both hosts and the load share these cores\n")
     print("\n".join([*table.blocks(medians), *table.promises(medians)]))
+    if NAT in result:
+        print("\n".join(nat.lines(result[NAT])))

@@ -2,6 +2,7 @@
 """The benchmark still runs, and its programs measure what they say."""
 import json
 import subprocess
+import sys
 import xml.etree.ElementTree
 
 from lab.gatehouse import BUILD
@@ -64,3 +65,13 @@ def test_blast_counts_what_arrives_one_by_one_and_in_runs(site):
         got = json.loads(receiver.log().splitlines()[-1])
         assert 0 < got["datagrams"] <= sent["datagrams"] and got["late"] == 0
         assert got["bytes"] == 100 * got["datagrams"]
+
+
+def test_nat_is_measured_beside_a_bare_masquerade():
+    code = (f"import sys; sys.path[:0] = [{str(TREE / 'tests')!r}, {str(TREE / 'tests' / 'net')!r}]\n"
+            "from bench import nat; import json; print(json.dumps(nat.measure(1, 0.2)))")
+    result = json.loads(output(TREE / "scripts" / "enclosed", sys.executable, "-B", "-c", code))
+    for figure in ("connections", "packets"):
+        assert set(result[figure]) == {"bare", "bare, followed", "rules", "natd"}
+        assert all(of["median"] > 0 and of["share"] > 0 for of in result[figure].values())
+    assert 0 < result["repair"]["p50_ms"] <= result["repair"]["max_ms"]
