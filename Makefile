@@ -9,6 +9,7 @@
 # make fuzz       every fuzz target for FUZZ_SECONDS each
 # make deb        a Debian package into build/
 # make sanitize   check once more, built with the address and undefined behaviour sanitizers
+# make sanitize-threads   what has threads, built with the thread sanitizer
 # make unit | net | lint    parts of check
 # V=1 shows the commands of the build
 #
@@ -84,7 +85,7 @@ BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps install check check-all sanitize demo bench bench-programs fuzz fuzz-programs deb unit net lint clean
+.PHONY: all deps install check check-all sanitize sanitize-threads thread-tests demo bench bench-programs fuzz fuzz-programs deb unit net lint clean
 
 # What a command does, and where to; the command itself if V is set.
 run = $(if $(V),,@echo '  $(1)  $(2)' && )
@@ -154,6 +155,15 @@ check-all: all bench-programs $(UNIT_BIN) $(SIM_BIN)
 sanitize: deps
 	@SANITIZED=1 $(MAKE) --no-print-directory -j$$(nproc) BUILD=$(BUILD)/sanitized \
 		SANITIZE=address,undefined check-all
+
+# Its run-time library wants its own layout of the address space, hence setarch.
+sanitize-threads: deps
+	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=$(BUILD)/threads SANITIZE=thread thread-tests
+
+thread-tests: all $(BUILD)/tests/unit/data/test_lanes $(BUILD)/tests/sim/test_parts
+	@setarch -R $(BUILD)/tests/unit/data/test_lanes
+	@setarch -R $(BUILD)/tests/sim/test_parts
+	@setarch -R scripts/enclosed $(PYTHON) -B -m pytest -p no:cacheprovider -q tests/net/test_lanes.py -k "not nothing_is_lost"
 
 lint:
 	@scripts/check-includes

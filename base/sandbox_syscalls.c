@@ -45,6 +45,9 @@ int sandbox_restrict_syscalls(const char *const *names, size_t n)
 		r = allow(filter, names[i]);
 	if (r == 0)
 		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
+	/* For threads that there are already too. */
+	if (r == 0)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (r == 0)
 		r = seccomp_load(filter);
 	seccomp_release(filter);

@@ -122,6 +122,10 @@ static const struct conf_row rows[] = {
 	{"busy_poll_us", CONF_INT, CONF_FIELD(struct vpnd_conf, speed.busy_poll_us),
 		.max = VPND_CONF_BUSY_POLL_MAX_US, .unit = "microseconds", .fallback = "0",
 		.help = "How long to look for packets on a busy core before sleeping; 0 is off"},
+	{"lanes", CONF_INT, CONF_FIELD(struct vpnd_conf, speed.lanes), .max = VPND_CONF_LANES_MAX,
+		.fallback = "0",
+		.help = "How many threads move packets; 0: by the number of cores. Read at the "
+			"start alone"},
 	{"tunnels", CONF_GROUP, CONF_LIST(struct vpnd_conf, tunnels, n_tunnels), .required = true,
 		.group = &tunnel_table, .help = "The tunnels"},
 	{"routes", CONF_GROUP, CONF_LIST(struct vpnd_conf, routes, n_routes), .group = &route_table,
@@ -194,6 +198,18 @@ bool vpnd_conf_tunnel_equal(const struct vpnd_tunnel_conf *a, const struct vpnd_
 
 	return a_text != NULL && b_text != NULL && a_len == b_len &&
 	       memcmp(a_text, b_text, a_len) == 0;
+}
+
+uint32_t vpnd_conf_lanes(uint32_t wanted, size_t cores)
+{
+	/* One core is left to the rest of the host. */
+	enum { MOST = 4 };
+
+	if (wanted)
+		return wanted;
+	if (cores <= 2)
+		return 1;
+	return cores - 1 < MOST ? (uint32_t)cores - 1 : MOST;
 }
 
 bool vpnd_conf_speed_equal(const struct vpnd_speed_conf *a, const struct vpnd_speed_conf *b)

@@ -24,6 +24,7 @@ enum {
 	VPND_CONF_GUARD_PRIORITY = 7100, /* of the guards' rules, and the number after it */
 	VPND_CONF_LOCAL_TABLE = 255,     /* of the kernel, and nobody else's to write */
 	VPND_CONF_BUSY_POLL_MAX_US = 1000,
+	VPND_CONF_LANES_MAX = 8, /* queues that privsep.h can name */
 };
 
 struct vpnd_peer_conf {
@@ -86,8 +87,9 @@ struct vpnd_speed_conf {
 	bool udp_segmentation; /* many datagrams of one size are sent in one piece */
 	bool udp_coalescing;   /* and received */
 	uint32_t busy_poll_us; /* how long an idle engine looks for packets before it sleeps */
+	uint32_t lanes;        /* threads that move them, if more than one; 0: as many as pay */
 };
-#define VPND_CONF_SPEED ((struct vpnd_speed_conf){true, true, true, 0}) /* the defaults */
+#define VPND_CONF_SPEED ((struct vpnd_speed_conf){true, true, true, 0, 0}) /* the defaults */
 
 struct vpnd_conf {
 	char *engine_user;
@@ -103,6 +105,9 @@ struct vpnd_conf {
 	char *hook_user;       /* NULL: engine_user */
 	uint32_t hook_timeout_s;
 };
+
+/* How many lanes `wanted` means on a machine with that many cores. */
+uint32_t vpnd_conf_lanes(uint32_t wanted, size_t cores);
 
 /* The keys, for conf_help and for printing. */
 extern const struct conf_table vpnd_conf_table;
@@ -123,7 +128,7 @@ int vpnd_conf_hash(const struct vpnd_conf *conf, char out[static VPND_CONF_HASH_
 /* True if all that the file says about the two tunnels is the same. False when out of memory. */
 bool vpnd_conf_tunnel_equal(const struct vpnd_tunnel_conf *a, const struct vpnd_tunnel_conf *b);
 
-/* True if both switch the same. */
+/* True if both switch the same, but for `lanes`, which do not change while vpnd runs. */
 bool vpnd_conf_speed_equal(const struct vpnd_speed_conf *a, const struct vpnd_speed_conf *b);
 
 /* How errors and logs call a peer: its name, or its public key if it has none. Returns `out`. */

@@ -33,13 +33,14 @@ static const struct args_program program = {
 /* The second of the two processes: child.c has taken away all that it must not have. */
 static int run_engine(int argc, char **argv)
 {
-	bool journal = argc > 1 && strcmp(argv[1], CHILD_JOURNAL_FLAG) == 0;
+	bool journal = argc > 2 && strcmp(argv[2], CHILD_JOURNAL_FLAG) == 0;
+	unsigned long lanes = argc > 1 ? strtoul(argv[1], NULL, 10) : 1;
 
 	/* These do not outlive exec as the rest does: a name for ps, and keys in no core dump. */
 	prctl(PR_SET_NAME, CHILD_ENGINE_NAME);
 	prctl(PR_SET_DUMPABLE, 0);
 	log_init(CHILD_ENGINE_NAME, journal ? LOG_DEST_JOURNAL : LOG_DEST_AUTO, LOG_LEVEL_INFO);
-	return engine_main(CHILD_CHANNEL_FD);
+	return engine_main(CHILD_CHANNEL_FD, lanes);
 }
 
 static int check(const char *path)

@@ -64,7 +64,7 @@ static bool fits_tunnel(const union privsep_message *m)
 
 static bool fits_tun(const union privsep_message *m)
 {
-	return m->tun.takes <= PRIVSEP_TAKES_ALL;
+	return m->tun.takes <= PRIVSEP_TAKES_ALL && m->tun.queue < PRIVSEP_QUEUES;
 }
 
 static bool fits_udp(const union privsep_message *m)

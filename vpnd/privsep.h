@@ -24,14 +24,17 @@
 #include "base/addr.h"
 
 enum {
-	PRIVSEP_NAME = 64,            /* bytes of a peer's name with its NUL */
-	PRIVSEP_IFNAME = 16,          /* bytes of an interface name with its NUL */
-	PRIVSEP_HOST = 256,           /* bytes of an endpoint text with its NUL */
-	PRIVSEP_REASON = 128,         /* bytes of a reason in words with its NUL */
-	PRIVSEP_SUBJECT = 96,         /* bytes of what an event is about with its NUL */
-	PRIVSEP_WHAT = 192,           /* bytes of what happened with its NUL */
-	PRIVSEP_VIA = 8,              /* tunnels that one route may use */
-	PRIVSEP_TUNNELS = 256,        /* slots are smaller than this */
+	PRIVSEP_NAME = 64,                  /* bytes of a peer's name with its NUL */
+	PRIVSEP_IFNAME = 16,                /* bytes of an interface name with its NUL */
+	PRIVSEP_HOST = 256,                 /* bytes of an endpoint text with its NUL */
+	PRIVSEP_REASON = 128,               /* bytes of a reason in words with its NUL */
+	PRIVSEP_SUBJECT = 96,               /* bytes of what an event is about with its NUL */
+	PRIVSEP_WHAT = 192,                 /* bytes of what happened with its NUL */
+	PRIVSEP_VIA = 8,                    /* tunnels that one route may use */
+	PRIVSEP_TUNNELS = 256,              /* slots are smaller than this */
+	PRIVSEP_LANES = 8,                  /* at most; each may read a queue of a TUN of its own */
+	PRIVSEP_QUEUE_SINK = PRIVSEP_LANES, /* the queue that all of them write to */
+	PRIVSEP_QUEUES,
 	PRIVSEP_STATE_MAX = 64 << 20, /* bytes of a tunnel's state */
 };
 
@@ -40,7 +43,7 @@ enum privsep_type {
 	PRIVSEP_START = 1,     /* struct privsep_start */
 	PRIVSEP_CONTROL_FD,    /* struct privsep_plain + listening control socket */
 	PRIVSEP_TUNNEL,        /* struct privsep_tunnel: a batch for this slot begins */
-	PRIVSEP_TUN_FD,        /* struct privsep_tun + TUN descriptor */
+	PRIVSEP_TUN_FD,        /* struct privsep_tun + TUN descriptor, once for each queue */
 	PRIVSEP_UAPI_FD,       /* struct privsep_slot + listening UAPI socket */
 	PRIVSEP_UDP_FD,        /* struct privsep_udp + bound UDP socket */
 	PRIVSEP_PRIVATE_KEY,   /* struct privsep_slot + key file */
@@ -130,6 +133,7 @@ struct privsep_tun {
 	uint32_t type;
 	uint32_t slot;
 	uint32_t takes; /* of enum privsep_takes */
+	uint32_t queue; /* smaller than PRIVSEP_QUEUES; a single lane has queue 0 for all */
 };
 
 struct privsep_udp {

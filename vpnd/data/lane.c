@@ -33,6 +33,7 @@ void lane_init(struct lane *lane, struct device *device, struct lane_room *room)
 		.room = room,
 		.tun = TUN_NONE,
 		.udp = UDP_SOCKETS_NONE,
+		.sink = TUN_NONE,
 	};
 }
 
@@ -69,6 +70,41 @@ void lane_set_udp(struct lane *lane, enum addr_family family, int fd, bool segme
 	socket->segments = segments;
 }
 
+static struct tun *sink_of(struct lane *lane)
+{
+	return lane->sink.fd >= 0 ? &lane->sink : &lane->tun;
+}
+
+/* --- company
+ * --------------------------------------------------------------------------------------
+ */
+
+/* To work on the device, one lane at a time. */
+static void enter(const struct lane *lane)
+{
+	if (lane->company)
+		pthread_mutex_lock(lane->company->lock);
+}
+
+static void leave(const struct lane *lane)
+{
+	if (!lane->company)
+		return;
+	lane->company->worked(lane->company->arg, lane);
+	pthread_mutex_unlock(lane->company->lock);
+}
+
+static struct turns *turns_of(const struct lane *lane, enum addr_family family)
+{
+	if (!lane->company)
+		return NULL;
+	return family == ADDR_V6 ? &lane->company->v6 : &lane->company->v4;
+}
+
+/* --- out
+ * ------------------------------------------------------------------------------------------
+ */
+
 /* Tell who sent packets that have no way on. */
 static void answer(struct lane *lane, mono_t now)
 {
@@ -76,10 +112,15 @@ static void answer(struct lane *lane, mono_t now)
 	uint8_t error[UNREACHABLE_MAX];
 
 	for (size_t i = 0; i < batch->count; i++) {
-		size_t len = device_answer(lane->device, &batch->packets[i], error, now);
+		size_t len;
 
+		if (batch->packets[i].verdict == PACKET_FORWARD)
+			continue;
+		enter(lane);
+		len = device_answer(lane->device, &batch->packets[i], error, now);
+		leave(lane);
 		if (len)
-			tun_write(&lane->tun, error, len);
+			tun_write(sink_of(lane), error, len);
 	}
 }
 
@@ -92,9 +133,15 @@ static int move_out(struct lane *lane, mono_t now)
 	n = tun_read_batch(&lane->tun, &lane->room->tun, batch);
 	if (n <= 0)
 		return n;
-	device_seal_batch(lane->device, batch->packets, batch->count, lane->mtu, now);
+	enter(lane);
+	device_seal_plan(lane->device, batch->packets, batch->count, lane->mtu, now);
+	leave(lane);
+	device_seal_finish(batch->packets, batch->count, lane->mtu);
 	answer(lane, now);
 	udp_out_batch(&lane->udp, batch, &lane->udp_errors);
+	enter(lane);
+	device_release(batch->packets, batch->count);
+	leave(lane);
 	return n;
 }
 
@@ -113,21 +160,64 @@ int lane_out(struct lane *lane, mono_t now)
 	return n < 0 ? n : total;
 }
 
+/* --- in
+ * -------------------------------------------------------------------------------------------
+ */
+
+/* As udp_in_receive; with a turn if there is something, and others who take theirs. */
+static int receive(struct lane *lane, enum addr_family family, uint64_t *turn)
+{
+	const struct udp_socket *socket = socket_of(lane, family);
+	struct turns *turns = turns_of(lane, family);
+	int n;
+
+	if (socket->fd < 0)
+		return 0;
+	if (!turns)
+		return udp_in_receive(&lane->room->udp, socket);
+	turns_enter(turns);
+	n = udp_in_receive(&lane->room->udp, socket);
+	if (n > 0)
+		*turn = turns_leave(turns);
+	else
+		turns_leave_without(turns);
+	return n;
+}
+
+static void move_in(struct lane *lane, struct turns *turns, uint64_t turn, mono_t now)
+{
+	struct packet *packets = lane->room->batch.packets;
+	size_t count = lane->room->batch.count;
+
+	enter(lane);
+	device_open_plan(lane->device, packets, count, now);
+	leave(lane);
+	device_open_finish(packets, count);
+	if (turns)
+		turns_wait(turns, turn);
+	enter(lane);
+	device_open_commit(lane->device, packets, count, now);
+	if (lane->opened)
+		lane->opened(lane->opened_arg, packets, count, now);
+	device_release(packets, count);
+	leave(lane);
+	tun_write_batch(sink_of(lane), &lane->room->tun, &lane->room->batch);
+}
+
 int lane_in(struct lane *lane, enum addr_family family, mono_t now)
 {
 	struct lane_room *room = lane->room;
-	struct batch *batch = &room->batch;
-	const struct udp_socket *socket = socket_of(lane, family);
-	int n = socket->fd < 0 ? 0 : udp_in_receive(&room->udp, socket);
+	struct turns *turns = turns_of(lane, family);
+	uint64_t turn = 0;
+	int n = receive(lane, family, &turn);
 
 	if (n <= 0)
 		return n;
-	for (batch_reset(batch, 0); udp_in_cut(&room->udp, batch); batch_reset(batch, 0)) {
-		device_open_batch(lane->device, batch->packets, batch->count, now);
-		if (lane->opened)
-			lane->opened(lane->opened_arg, batch->packets, batch->count, now);
-		tun_write_batch(&lane->tun, &room->tun, batch);
-	}
+	for (batch_reset(&room->batch, 0); udp_in_cut(&room->udp, &room->batch);
+		batch_reset(&room->batch, 0))
+		move_in(lane, turns, turn, now);
+	if (turns)
+		turns_pass(turns, turn);
 	return n;
 }
 

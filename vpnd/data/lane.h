@@ -2,6 +2,12 @@
 /*
  * A lane carries the packets of one device between its TUN and its UDP sockets, a batch at a time
  * and run to completion. It waits for nothing: its owner calls when a descriptor is readable.
+ *
+ * A device may have several lanes, each with a thread (road.h). They share its sockets; each has a
+ * queue of the TUN to read, where the kernel keeps a flow in one and the same, and all write to one
+ * more. Whoever works on the device holds the lock, which is never held while packets are sealed,
+ * opened, copied, sent or written. What comes in is received and opened by several lanes at a time,
+ * and handed on in the order of its arrival.
  */
 #ifndef VPND_DATA_LANE_H
 #define VPND_DATA_LANE_H
@@ -9,6 +15,7 @@
 #include "base/mono.h"
 #include "vpnd/data/batch.h"
 #include "vpnd/data/tun.h"
+#include "vpnd/data/turns.h"
 #include "vpnd/data/udp.h"
 #include "vpnd/data/udp_in.h"
 #include "vpnd/data/udp_out.h"
@@ -26,6 +33,16 @@ struct lane_room {
 int lane_room_init(struct lane_room *room);
 void lane_room_done(struct lane_room *room);
 
+struct lane;
+
+/* What the lanes of one device share. */
+struct lane_company {
+	pthread_mutex_t *lock;
+	struct turns v4, v6;                                /* at the sockets */
+	void (*worked)(void *arg, const struct lane *lane); /* on the device; holds the lock */
+	void *arg;
+};
+
 struct lane {
 	struct device *device;  /* borrowed */
 	struct lane_room *room; /* borrowed */
@@ -37,6 +54,8 @@ struct lane {
 	void (*opened)(void *arg, struct packet *packets, size_t count, mono_t now);
 	void *opened_arg;
 	struct udp_errors udp_errors;
+	struct lane_company *company; /* borrowed; NULL: it has none, and no lock */
+	struct tun sink;              /* borrowed: where it writes instead of `tun` */
 };
 
 void lane_init(struct lane *lane, struct device *device, struct lane_room *room);

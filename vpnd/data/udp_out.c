@@ -7,7 +7,6 @@
 #include <sys/uio.h>
 
 #include "vpnd/data/patience.h"
-#include "vpnd/proto/peer.h"
 
 enum {
 	MESSAGES = 64,  /* in one system call */
@@ -31,7 +30,7 @@ struct outbox {
 	struct message messages[MESSAGES];
 	size_t count;
 	struct iovec iov[PACKET_BATCH];
-	const struct packet *packets[PACKET_BATCH];
+	struct packet *packets[PACKET_BATCH];
 	size_t packet_count;
 	bool closed; /* the newest message takes no more packets */
 	struct patience patience;
@@ -252,7 +251,7 @@ static void add_bytes(struct msghdr *hdr, const struct packet *packet)
 		hdr->msg_iov[hdr->msg_iovlen++] = (struct iovec){packet->data, packet->len};
 }
 
-static void add_packet(struct outbox *box, const struct packet *packet)
+static void add_packet(struct outbox *box, struct packet *packet)
 {
 	struct message *message = &box->messages[box->count - 1];
 
@@ -293,7 +292,7 @@ static size_t send_singly(
 				&stale, errors) == 0;
 	}
 	if (stale)
-		peer_clear_local(box->packets[message->first]->peer);
+		box->packets[message->first]->stale = true;
 	return sent;
 }
 
@@ -321,7 +320,7 @@ static void send_again(struct outbox *box, size_t i, struct udp_errors *errors)
 	int r = send_message(box->socket->fd, hdr, &box->patience, &stale);
 
 	if (stale)
-		peer_clear_local(box->packets[box->messages[i].first]->peer);
+		box->packets[box->messages[i].first]->stale = true;
 	if (r == 0)
 		return;
 	if (box->messages[i].count > 1 && may_be_segmentation(-r)) {
@@ -354,15 +353,14 @@ static bool must_flush(const struct outbox *box, const struct udp_socket *socket
 	return box->count && (box->socket != socket || box->count == MESSAGES);
 }
 
-void udp_out_batch(
-	struct udp_sockets *sockets, const struct batch *batch, struct udp_errors *errors)
+void udp_out_batch(struct udp_sockets *sockets, struct batch *batch, struct udp_errors *errors)
 {
 	struct outbox box;
 
 	box.count = box.packet_count = 0;
 	box.patience = PATIENCE_BATCH;
 	for (size_t i = 0; i < batch->count; i++) {
-		const struct packet *packet = &batch->packets[i];
+		struct packet *packet = &batch->packets[i];
 		struct udp_socket *socket;
 
 		if (packet->verdict != PACKET_FORWARD)

@@ -18,12 +18,11 @@ struct udp_errors {
 
 /*
  * Send all packets with PACKET_FORWARD in their order. One that cannot leave from its local address
- * any more leaves from whichever the kernel chooses, and its peer forgets the old one. A kernel
+ * any more leaves from whichever the kernel chooses, and is `stale` afterwards. A kernel
  * that refuses a run gets the same datagrams one by one, none twice, and the socket makes no runs
  * from then on, unless it is only this path that is too narrow for the datagrams.
  */
-void udp_out_batch(
-	struct udp_sockets *sockets, const struct batch *batch, struct udp_errors *errors);
+void udp_out_batch(struct udp_sockets *sockets, struct batch *batch, struct udp_errors *errors);
 
 /* Send one datagram of a traffic class. 0, or the negative errno with which it was refused. */
 int udp_out_one(struct udp_sockets *sockets, const struct path *path, uint8_t class,

@@ -16,6 +16,7 @@
 #include "vpnd/engine/confine.h"
 #include "vpnd/engine/followers.h"
 #include "vpnd/engine/intake.h"
+#include "vpnd/engine/threads.h"
 #include "vpnd/engine/watch.h"
 #include "vpnd/proto/aead.h"
 #include "vpnd/proto/guard.h"
@@ -25,6 +26,7 @@ static void fail(struct engine *engine, const char *what, int error)
 {
 	log_err("%s: %s", what, strerror(-error));
 	sd_event_exit(engine->event, 1);
+	engine_poke(engine);
 }
 
 void engine_tell(struct engine *engine, const void *msg, size_t len, int fd)
@@ -380,7 +382,7 @@ static void on_closed(void *arg, int error)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static int set_up(struct engine *engine, int channel_fd)
+static int set_up(struct engine *engine, int channel_fd, size_t lanes)
 {
 	uint8_t seed[16];
 	int r;
@@ -407,6 +409,8 @@ static int set_up(struct engine *engine, int channel_fd)
 	if (r < 0)
 		return r;
 	r = watch_new(engine, &engine->watch);
+	if (r == 0)
+		r = threads_start(engine, lanes);
 	return r < 0 ? r : confine_engine();
 }
 
@@ -414,6 +418,7 @@ static void tear_down(struct engine *engine)
 {
 	for (uint32_t slot = 0; slot < PRIVSEP_TUNNELS; slot++)
 		forget_tunnel(engine, slot);
+	threads_end(engine);
 	control_server_free(engine->control);
 	followers_free(engine->followers);
 	watch_free(engine->watch);
@@ -427,7 +432,7 @@ static void tear_down(struct engine *engine)
 	aead_leave();
 }
 
-int engine_main(int channel_fd)
+int engine_main(int channel_fd, size_t lanes)
 {
 	struct engine engine = {0};
 	int r;
@@ -435,9 +440,9 @@ int engine_main(int channel_fd)
 	/* The terminal's interrupt is for the monitor, which tells us when to stop. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	r = set_up(&engine, channel_fd);
+	r = set_up(&engine, channel_fd, lanes);
 	if (r == 0)
-		r = sd_event_loop(engine.event);
+		r = threads_loop(&engine);
 	if (r < 0)
 		log_err("engine: %s", strerror(-r));
 	tear_down(&engine);

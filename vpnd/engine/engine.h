@@ -19,6 +19,7 @@
 
 struct channel;
 struct control_server;
+struct crew;
 struct followers;
 struct guard;
 
@@ -43,6 +44,10 @@ struct engine {
 	struct channel *monitor;
 	struct privsep_start start;
 	struct lane_room room; /* shared by all lanes, which run one after another */
+	struct crew *crew;     /* unless they have threads; NULL: they do not */
+	int poke_fd;           /* wakes up the loop, as the next two; of a crew alone */
+	sd_event_source *poke_source;
+	bool poked;
 	struct tunnel *tunnels[PRIVSEP_TUNNELS]; /* by slot; NULL: free */
 	struct engine_dice dice;
 	struct guard *guard;  /* of the time that handshakes of all tunnels take */
@@ -58,8 +63,11 @@ struct engine {
 	void *reloaded_arg;
 };
 
-/* Run until told to stop. Returns the process's exit status. */
-int engine_main(int channel_fd);
+/* Run until told to stop, with that many lanes. Returns the process's exit status. */
+int engine_main(int channel_fd, size_t lanes);
+
+/* Something in an upcall of the core changed what the loop waits for: have it look. */
+void engine_poke(struct engine *engine);
 
 /* Send a message to the monitor, with a descriptor unless `fd` is -1; it stays the caller's. */
 void engine_tell(struct engine *engine, const void *msg, size_t len, int fd);

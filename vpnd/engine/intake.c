@@ -10,12 +10,13 @@
 
 #include "base/keyfile.h"
 #include "base/log.h"
+#include "vpnd/engine/engine.h"
 #include "vpnd/engine/prober.h"
 #include "vpnd/engine/state.h"
 #include "vpnd/engine/tunnel.h"
 
 /* Descriptors that a batch may bring. */
-enum { FD_TUN, FD_UAPI, FD_UDP4, FD_UDP6, FD_STATE, FDS };
+enum { FD_UAPI, FD_UDP4, FD_UDP6, FD_STATE, FD_TUN, FDS = FD_TUN + PRIVSEP_QUEUES };
 
 struct intake_peer {
 	struct privsep_peer told;
@@ -156,7 +157,7 @@ int intake_add(struct intake *intake, const union privsep_message *msg, int fd, 
 	switch (msg->type) {
 	case PRIVSEP_TUN_FD:
 		intake->tun_takes = msg->tun.takes;
-		return add_fd(intake, FD_TUN, fd);
+		return add_fd(intake, FD_TUN + (int)msg->tun.queue, fd);
 	case PRIVSEP_UAPI_FD:
 		return add_fd(intake, FD_UAPI, fd);
 	case PRIVSEP_UDP_FD:
@@ -195,8 +196,10 @@ static int apply_descriptors(struct intake *intake, struct tunnel *tunnel)
 {
 	int r = 0;
 
-	if (r == 0 && intake->fds[FD_TUN] >= 0)
-		r = tunnel_take_tun(tunnel, take_fd(intake, FD_TUN), intake->tun_takes);
+	for (int queue = 0; r == 0 && queue < PRIVSEP_QUEUES; queue++)
+		if (intake->fds[FD_TUN + queue] >= 0)
+			r = tunnel_take_tun(tunnel, (uint32_t)queue,
+				take_fd(intake, FD_TUN + queue), intake->tun_takes);
 	if (r == 0 && intake->fds[FD_UDP4] >= 0)
 		r = tunnel_take_udp(
 			tunnel, ADDR_V4, take_fd(intake, FD_UDP4), intake->udp_segments);
@@ -331,6 +334,8 @@ int intake_apply(struct intake *intake, struct tunnel *tunnel, mono_t now, char 
 	tunnel->fwmark = head->fwmark;
 	tunnel->listen_port = head->listen_port;
 	tunnel->busy_poll_us = head->busy_poll_us;
+	if (tunnel->engine->crew)
+		crew_set_busy_poll(tunnel->engine->crew, head->busy_poll_us);
 	tunnel->from_config |= head->from_config;
 	tunnel_set_link(tunnel, head->up, head->mtu);
 

@@ -73,6 +73,7 @@ static void ask_soon(struct engine *engine)
 			   on_timer, engine) < 0) {
 		log_warn("out of memory to check local addresses");
 	}
+	engine_poke(engine);
 }
 
 void paths_rerouted(struct engine *engine)

@@ -210,6 +210,7 @@ static bool take(struct prober *p, const struct packet *packet, mono_t now)
 		pmtu_answered(&p->pmtu, echo.sequence, now);
 	/* Judged from the loop, not from amidst a batch. */
 	sd_event_source_set_time(p->timer, now.us);
+	engine_poke(p->tunnel->engine);
 	return true;
 }
 

@@ -15,6 +15,7 @@
 #include "vpnd/engine/intake.h"
 #include "vpnd/engine/prober.h"
 #include "vpnd/engine/state.h"
+#include "vpnd/engine/threads.h"
 #include "vpnd/engine/uapi.h"
 #include "vpnd/engine/upcalls.h"
 #include "vpnd/engine/wire.h"
@@ -25,6 +26,8 @@ _Static_assert((int)PRIVSEP_TAKES_TCP4 == COALESCE_TCP4 &&
 		       (int)PRIVSEP_TAKES_UDP4 == COALESCE_UDP4 &&
 		       (int)PRIVSEP_TAKES_UDP6 == COALESCE_UDP6,
 	"what the monitor says is what the lane understands");
+
+_Static_assert((int)PRIVSEP_LANES == (int)CREW_MAX, "each lane has a thread and a queue");
 
 enum {
 	LOOPS_PER_MINUTE = 1,
@@ -51,6 +54,7 @@ void tunnel_arm(struct tunnel *tunnel)
 	if (at.us == tunnel->timer_at.us)
 		return;
 	tunnel->timer_at = at;
+	engine_poke(tunnel->engine);
 	if (at.us == MONO_NEVER.us) {
 		sd_event_source_set_enabled(tunnel->timer, SD_EVENT_OFF);
 		return;
@@ -74,22 +78,24 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *arg)
  * A TUN whose interface is gone stays readable for ever: stop listening. The monitor may not know
  * yet; if the interface is in another network namespace, nobody else tells it.
  */
-static void lose_tun(struct tunnel *tunnel, int error)
+void tunnel_lose_tun(struct tunnel *tunnel, int error)
 {
 	const struct privsep_slot lost = {.type = PRIVSEP_TUN_LOST, .slot = tunnel->slot};
+
+	if (tunnel->tun_lost)
+		return;
 
 	log_debug("%s: TUN: %s", tunnel->name, strerror(-error));
 	engine_tell(tunnel->engine, &lost, sizeof(lost), -1);
 	tunnel->tun_lost = true;
-	sd_event_source_set_enabled(tunnel->tun_source, SD_EVENT_OFF);
+	if (tunnel->tun_source)
+		sd_event_source_set_enabled(tunnel->tun_source, SD_EVENT_OFF);
 }
 
 /* What the kernel refused once and is not asked for again; each is said once. */
-static void say_fallbacks(struct tunnel *tunnel)
+void tunnel_say_fallbacks(struct tunnel *tunnel, const struct lane *lane)
 {
-	const struct lane *lane = &tunnel->lane;
-
-	if (lane->tun.fallbacks && !tunnel->said_tun_fallback) {
+	if ((lane->tun.fallbacks || lane->sink.fallbacks) && !tunnel->said_tun_fallback) {
 		tunnel->said_tun_fallback = true;
 		log_warn("%s: the kernel refuses large frames for the TUN: packets go one by one",
 			tunnel->name);
@@ -121,7 +127,7 @@ static int turn(struct tunnel *tunnel, mono_t now)
 	int out = tunnel->tun_lost ? 0 : lane_out(&tunnel->lane, now);
 
 	if (out < 0)
-		lose_tun(tunnel, out);
+		tunnel_lose_tun(tunnel, out);
 	return (out > 0 ? out : 0) + receive(tunnel, now);
 }
 
@@ -142,7 +148,7 @@ static int work(struct tunnel *tunnel)
 		}
 	}
 	tunnel_arm(tunnel);
-	say_fallbacks(tunnel);
+	tunnel_say_fallbacks(tunnel, &tunnel->lane);
 	return 0;
 }
 
@@ -152,10 +158,10 @@ static int on_tun(sd_event_source *source, int fd, uint32_t revents, void *arg)
 	return work(arg);
 }
 
-static int on_udp(struct tunnel *tunnel, enum addr_family family, int fd, uint32_t revents)
+static int on_udp(struct tunnel *tunnel, enum addr_family family, uint32_t revents)
 {
 	if (revents & EPOLLERR)
-		wire_read_errors(tunnel, fd);
+		wire_read_errors(tunnel, family);
 	tunnel->family = family;
 	receive(tunnel, clock_mono()); /* first what woke us */
 	return work(tunnel);
@@ -163,14 +169,14 @@ static int on_udp(struct tunnel *tunnel, enum addr_family family, int fd, uint32
 
 static int on_udp4(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
-	(void)source;
-	return on_udp(arg, ADDR_V4, fd, revents);
+	(void)source, (void)fd;
+	return on_udp(arg, ADDR_V4, revents);
 }
 
 static int on_udp6(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
-	(void)source;
-	return on_udp(arg, ADDR_V6, fd, revents);
+	(void)source, (void)fd;
+	return on_udp(arg, ADDR_V6, revents);
 }
 
 /* Hand the state to the monitor, for the engine after this one. */
@@ -199,6 +205,7 @@ void tunnel_save_soon(struct tunnel *tunnel)
 {
 	sd_event_source_set_time(tunnel->saver, tunnel->next_save.us);
 	sd_event_source_set_enabled(tunnel->saver, SD_EVENT_ONESHOT);
+	engine_poke(tunnel->engine);
 }
 
 void tunnel_save_pending(struct tunnel *tunnel)
@@ -255,6 +262,8 @@ int tunnel_new(struct engine *engine, uint32_t slot, const char *name, struct tu
 	tunnel->lane.opened = prober_take;
 	tunnel->lane.opened_arg = tunnel;
 	r = tunnel->device ? add_timers(tunnel) : -ENOMEM;
+	if (r >= 0 && engine->crew)
+		r = road_new(engine->crew, &tunnel->lane, &threads_upcalls, tunnel, &tunnel->road);
 	if (r < 0) {
 		tunnel_free(tunnel);
 		return r;
@@ -276,6 +285,8 @@ void tunnel_free(struct tunnel *tunnel)
 {
 	if (!tunnel)
 		return;
+	road_free(tunnel->road);
+	tunnel->road = NULL;
 	answer(&tunnel->bind, -ECANCELED);
 	answer(&tunnel->mark, -ECANCELED);
 	uapi_server_free(tunnel->uapi);
@@ -310,26 +321,48 @@ static int listen_at(
 	return 0;
 }
 
-int tunnel_take_tun(struct tunnel *tunnel, int fd, uint32_t takes)
+/* Read by one of the lanes, or written by all. */
+static int share_tun(struct tunnel *tunnel, uint32_t queue, int fd, uint32_t takes)
 {
-	int r = listen_at(tunnel, &tunnel->tun_source, fd, on_tun);
+	if (queue != PRIVSEP_QUEUE_SINK && queue >= crew_size(tunnel->engine->crew)) {
+		close(fd);
+		return -EPROTO;
+	}
+	road_stop(tunnel->road);
+	if (queue == PRIVSEP_QUEUE_SINK)
+		lane_set_tun(&tunnel->lane, fd, takes);
+	else
+		road_set_queue(tunnel->road, queue, fd);
+	return road_begin(tunnel->road);
+}
 
-	if (r < 0)
-		return r;
-	lane_set_tun(&tunnel->lane, fd, takes);
+int tunnel_take_tun(struct tunnel *tunnel, uint32_t queue, int fd, uint32_t takes)
+{
+	int r;
+
 	tunnel->tun_lost = false;
-	return 0;
+	if (tunnel->road)
+		return share_tun(tunnel, queue, fd, takes);
+	r = listen_at(tunnel, &tunnel->tun_source, fd, on_tun);
+	if (r == 0)
+		lane_set_tun(&tunnel->lane, fd, takes);
+	return r;
 }
 
 int tunnel_take_udp(struct tunnel *tunnel, enum addr_family family, int fd, bool segments)
 {
 	bool v6 = family == ADDR_V6;
-	int r = listen_at(tunnel, &tunnel->udp_source[v6], fd, v6 ? on_udp6 : on_udp4);
+	int r;
 
-	if (r < 0)
-		return r;
-	lane_set_udp(&tunnel->lane, family, fd, segments);
-	return 0;
+	if (tunnel->road) {
+		road_stop(tunnel->road);
+		lane_set_udp(&tunnel->lane, family, fd, segments);
+		return road_begin(tunnel->road);
+	}
+	r = listen_at(tunnel, &tunnel->udp_source[v6], fd, v6 ? on_udp6 : on_udp4);
+	if (r == 0)
+		lane_set_udp(&tunnel->lane, family, fd, segments);
+	return r;
 }
 
 int tunnel_take_uapi(struct tunnel *tunnel, int fd)
@@ -352,14 +385,24 @@ int tunnel_take_uapi(struct tunnel *tunnel, int fd)
 	return 0;
 }
 
+static void set_mtu(struct tunnel *tunnel, uint32_t mtu)
+{
+	if (tunnel->road)
+		road_stop(tunnel->road);
+	tunnel->mtu = mtu;
+	tunnel->lane.mtu = mtu;
+	if (tunnel->road && road_begin(tunnel->road) < 0)
+		log_err("%s: out of memory, no packets pass", tunnel->name);
+}
+
 void tunnel_set_link(struct tunnel *tunnel, bool up, uint32_t mtu)
 {
 	bool came_up = up && !tunnel->up;
 	mono_t now = clock_mono();
 
+	if (mtu != tunnel->mtu)
+		set_mtu(tunnel, mtu);
 	tunnel->up = up;
-	tunnel->mtu = mtu;
-	tunnel->lane.mtu = mtu;
 	device_set_up(tunnel->device, up, now);
 	if (came_up && tunnel->from_config)
 		tunnel_shake_hands(tunnel, now);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One tunnel as the engine sees it: the protocol core's device, the lane that moves its packets,
- * and what the monitor said about it. The engine is single-threaded around its sd_event.
+ * and what the monitor said about it. The engine is single-threaded around its sd_event, or as good
+ * as that (threads.h).
  */
 #ifndef VPND_ENGINE_TUNNEL_H
 #define VPND_ENGINE_TUNNEL_H
@@ -14,6 +15,7 @@
 #include "base/log.h"
 #include "base/mono.h"
 #include "vpnd/data/lane.h"
+#include "vpnd/data/road.h"
 #include "vpnd/engine/trouble.h"
 #include "vpnd/engine/watch.h"
 #include "vpnd/privsep.h"
@@ -70,7 +72,9 @@ struct tunnel {
 	struct log_limit clocks;  /* and about peers whose clock is wrong */
 	struct log_limit loops;   /* lines about endpoints that are routed into the tunnel */
 	struct device *device;
-	struct lane lane;
+	struct lane
+		lane; /* that moves all packets, unless there are more: then it is their model */
+	struct road *road;        /* these; NULL without threads */
 	struct uapi_server *uapi; /* NULL until its socket is here */
 	struct intake *intake;    /* the batch of the monitor's that is under way, or NULL */
 	struct tunnel_question bind, mark;
@@ -95,9 +99,16 @@ void tunnel_free(struct tunnel *tunnel);
  * Descriptors from the monitor, with what the kernel can do with them (privsep.h); owned by the
  * tunnel afterwards, in every case. 0 or -errno.
  */
-int tunnel_take_tun(struct tunnel *tunnel, int fd, uint32_t takes);
+int tunnel_take_tun(struct tunnel *tunnel, uint32_t queue, int fd, uint32_t takes);
 int tunnel_take_udp(struct tunnel *tunnel, enum addr_family family, int fd, bool segments);
 int tunnel_take_uapi(struct tunnel *tunnel, int fd);
+
+/*
+ * What a lane found: its TUN fails with this negative errno; it had to do without something that
+ * the kernel refused.
+ */
+void tunnel_lose_tun(struct tunnel *tunnel, int error);
+void tunnel_say_fallbacks(struct tunnel *tunnel, const struct lane *lane);
 
 /* The interface went up or down, or has another MTU. One of the config shakes hands when it comes
  * up. */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "vpnd/data/errqueue.h"
 #include "vpnd/data/whole.h"
+#include "vpnd/engine/engine.h"
 #include "vpnd/engine/tunnel.h"
 
 enum { ERRORS_AT_ONCE = 64 };
@@ -16,8 +17,10 @@ static struct tunnel_peer *peer_at(const struct tunnel *tunnel, const struct end
 	return peer ? peer_user(peer) : NULL;
 }
 
-void wire_read_errors(const struct tunnel *tunnel, int fd)
+void wire_read_errors(const struct tunnel *tunnel, enum addr_family family)
 {
+	const struct udp_sockets *udp = &tunnel->lane.udp;
+	int fd = family == ADDR_V6 ? udp->v6.fd : udp->v4.fd;
 	struct errqueue_icmp icmp;
 
 	for (int i = 0; i < ERRORS_AT_ONCE && errqueue_read(fd, &icmp) > 0; i++) {
@@ -47,6 +50,14 @@ int wire_send(struct tunnel *tunnel, const struct path *path, uint8_t class, con
 int wire_send_whole(struct tunnel *tunnel, const struct path *path, uint8_t class,
 	const void *bytes, size_t len)
 {
-	return note_refusal(tunnel, path,
-		whole_send(&tunnel->lane.udp, path, class, bytes, len, &tunnel->lane.udp_errors));
+	struct crew *crew = tunnel->engine->crew;
+	int r;
+
+	/* What is switched is the socket, which is the lanes' too. */
+	if (crew)
+		crew_halt(crew);
+	r = whole_send(&tunnel->lane.udp, path, class, bytes, len, &tunnel->lane.udp_errors);
+	if (crew)
+		crew_go(crew);
+	return note_refusal(tunnel, path, r);
 }

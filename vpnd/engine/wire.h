@@ -9,10 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/addr.h"
+
 struct path;
 struct tunnel;
 
-/* Send one datagram, the second one unfragmented. Return as udp_out_one and whole_send. */
+/*
+ * Send one datagram, the second one unfragmented, and not on a lane's thread. Return as udp_out_one
+ * and whole_send.
+ */
 int wire_send(struct tunnel *tunnel, const struct path *path, uint8_t class, const void *bytes,
 	size_t len);
 int wire_send_whole(struct tunnel *tunnel, const struct path *path, uint8_t class,
@@ -22,6 +27,6 @@ int wire_send_whole(struct tunnel *tunnel, const struct path *path, uint8_t clas
  * Take ICMP errors from a socket of the tunnel's. They wait beside the datagrams, and wake whoever
  * waits for those until they are read.
  */
-void wire_read_errors(const struct tunnel *tunnel, int fd);
+void wire_read_errors(const struct tunnel *tunnel, enum addr_family family);
 
 #endif

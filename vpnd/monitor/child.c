@@ -87,10 +87,11 @@ static int arrange_fds(int channel_fd, int exe_fd)
 
 static int become_engine(const struct child *c, int channel_fd, pid_t monitor)
 {
-	char name[] = CHILD_ENGINE_NAME, flag[] = CHILD_JOURNAL_FLAG;
-	char *argv[] = {name, c->config.background ? flag : NULL, NULL};
+	char name[] = CHILD_ENGINE_NAME, lanes[16], flag[] = CHILD_JOURNAL_FLAG;
+	char *argv[] = {name, lanes, c->config.background ? flag : NULL, NULL};
 	int r = process_reset_signals();
 
+	snprintf(lanes, sizeof(lanes), "%u", c->config.lanes);
 	if (r == 0 && c->config.background)
 		r = process_silence_stdio();
 	if (r == 0)

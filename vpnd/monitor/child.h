@@ -16,12 +16,14 @@ typedef struct sd_event sd_event;
 struct child;
 
 #define CHILD_ENGINE_NAME "vpnd-engine" /* argv[0] by which main() knows the engine */
-#define CHILD_JOURNAL_FLAG "--journal"  /* argv[1] when it has no stderr to log to */
+#define CHILD_JOURNAL_FLAG \
+	"--journal" /* argv[2], behind the number of lanes, when it has no stderr to log to */
 #define CHILD_CHANNEL_FD 3
 
 struct child_config {
 	uid_t uid;
 	gid_t gid;
+	uint32_t lanes;  /* of the engine */
 	bool background; /* stdio is /dev/null, for the caller of a daemon waits on it */
 	/*
 	 * It ended and was reaped; `how` says how in words. Another start is the callee's to ask

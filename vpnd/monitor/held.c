@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "vpnd/monitor/tundev.h"
 
+_Static_assert((int)VPND_CONF_LANES_MAX == (int)PRIVSEP_LANES, "each lane has a queue");
+
 static struct held *allocate(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *conf,
 	const struct vpnd_speed_conf *speed)
 {
@@ -39,6 +41,25 @@ static struct held *allocate(uint32_t slot, const char *name, const struct vpnd_
 	for (size_t i = 0; i < conf->n_peers; i++)
 		h->peers[i].endpoint = conf->peers[i].endpoint.address;
 	return h;
+}
+
+static void close_queues(struct held *h)
+{
+	while (h->n_queue_fds > 0)
+		cleanup_close(&h->queue_fds[--h->n_queue_fds]);
+}
+
+int held_add_queues(struct held *h, char *err, size_t errlen)
+{
+	int r;
+
+	close_queues(h);
+	if (h->speed.lanes <= 1)
+		return 0;
+	r = tundev_widen(h->tun_fd, h->name, h->speed.lanes, h->queue_fds, err, errlen);
+	if (r == 0)
+		h->n_queue_fds = h->speed.lanes;
+	return r;
 }
 
 /* Bind the port that `h` wants, or share the sockets of the tunnel that has it already. */
@@ -200,6 +221,10 @@ static int share_device(const struct held *old, struct held *h)
 {
 	int r = share_fd(old->tun_fd, &h->tun_fd);
 
+	while (r == 0 && h->n_queue_fds < old->n_queue_fds) {
+		r = share_fd(old->queue_fds[h->n_queue_fds], &h->queue_fds[h->n_queue_fds]);
+		h->n_queue_fds += r == 0;
+	}
 	h->uapi = old->uapi;
 	h->uapi.fd = -1;
 	if (r == 0)
@@ -281,6 +306,7 @@ void held_free(struct held *h)
 {
 	if (!h)
 		return;
+	close_queues(h);
 	cleanup_close(&h->tun_fd);
 	cleanup_close(&h->uapi.fd);
 	cleanup_close(&h->state_fd);
@@ -298,7 +324,7 @@ void held_freep(struct held **h)
 int held_make_device(struct held *h, char *err, size_t errlen)
 {
 	uint32_t mtu = h->conf ? h->conf->mtu : VPND_CONF_MTU;
-	int fd, r = tundev_open(h->name, mtu, &fd, &h->ifindex, err, errlen);
+	int fd, r = tundev_open(h->name, mtu, h->speed.lanes > 1, &fd, &h->ifindex, err, errlen);
 
 	if (r < 0)
 		return r;
@@ -306,6 +332,13 @@ int held_make_device(struct held *h, char *err, size_t errlen)
 	h->tun_fd = fd;
 	h->mtu = mtu;
 	h->up = false;
+	r = held_add_queues(h, err, errlen);
+	if (r < 0) {
+		cleanup_close(&h->tun_fd);
+		h->tun_fd = -1;
+		h->ifindex = 0;
+		return r;
+	}
 	held_set_speed(h, &h->speed);
 	return 0;
 }
@@ -328,7 +361,10 @@ static void say_speed(const struct held *h)
 
 void held_set_speed(struct held *h, const struct vpnd_speed_conf *speed)
 {
+	const uint32_t lanes = h->speed.lanes;
+
 	h->speed = *speed;
+	h->speed.lanes = lanes;
 	h->tun_takes = tundev_offload(h->tun_fd, speed->tun_offload);
 	udpsock_coalesce(&h->udp, speed->udp_coalescing);
 	say_speed(h);

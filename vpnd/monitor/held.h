@@ -32,6 +32,8 @@ struct held {
 	char name[IFNAMSIZ];
 	const struct vpnd_tunnel_conf *conf; /* borrowed; NULL: configured over the UAPI alone */
 	int tun_fd;
+	int queue_fds[PRIVSEP_LANES]; /* of more than one lane: all but the first's, and the sink */
+	size_t n_queue_fds;
 	uint32_t tun_takes; /* of enum privsep_takes */
 	uint32_t ifindex;   /* 0: the device is gone */
 	uint32_t mtu;       /* bytes; these two as the kernel last said */
@@ -80,6 +82,14 @@ int held_adopt(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *c
 	const struct vpnd_speed_conf *speed, struct handover_tunnel *from, struct held **out,
 	char *err, size_t errlen);
 
+/*
+ * Where there is more than one lane: a queue of the device for each to read, and one more for all
+ * to write to. held_make_device does that; who adopts a device does it when it is sure to keep it.
+ * One that stays with its single queue is used by all. Returns 0, or a negative errno with a
+ * sentence in err.
+ */
+int held_add_queues(struct held *h, char *err, size_t errlen);
+
 /* Add it to what the next monitor is told; the descriptors stay ours. Returns 0 or -ENOMEM. */
 int held_hand_over(const struct held *h, struct handover *to);
 
@@ -90,7 +100,10 @@ void held_freep(struct held **h); /* for __attribute__((cleanup)) */
 /* Make the device, which there is not yet or not any more. Returns as held_new. */
 int held_make_device(struct held *h, char *err, size_t errlen);
 
-/* Other switches: device and sockets follow at once, and the log says what the kernel grants. */
+/*
+ * Other switches: device and sockets follow at once, and the log says what the kernel grants.
+ * `lanes` stay as held_new was told.
+ */
 void held_set_speed(struct held *h, const struct vpnd_speed_conf *speed);
 
 /*

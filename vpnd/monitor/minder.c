@@ -478,6 +478,7 @@ int minder_prepare(struct monitor *m)
 	static const struct watchdog_upcalls watched = {ask_engine, on_hang};
 	const struct child_config config = {.uid = m->uid,
 		.gid = m->gid,
+		.lanes = m->lanes,
 		.background = m->options->background,
 		.ended = on_ended,
 		.arg = m};

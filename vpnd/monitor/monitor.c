@@ -237,20 +237,29 @@ static bool may_be_freed(int result, int *tries)
 	return result == -EADDRINUSE && --*tries > 0 && nanosleep(&pause, NULL) == 0;
 }
 
+static void count_lanes(struct monitor *m)
+{
+	uint32_t wanted = m->conf ? m->conf->speed.lanes : VPND_CONF_SPEED.lanes;
+
+	m->lanes = vpnd_conf_lanes(wanted, process_cores());
+	log_info("lanes: %u", m->lanes);
+}
+
 static int hold_one(
 	struct monitor *m, uint32_t slot, const char *name, const struct vpnd_tunnel_conf *conf)
 {
-	const struct vpnd_speed_conf *speed = m->conf ? &m->conf->speed : &VPND_CONF_SPEED;
+	struct vpnd_speed_conf speed = m->conf ? m->conf->speed : VPND_CONF_SPEED;
 	struct handover_tunnel *before = handover_find(m->handover, name);
 	char err[1024];
 	int r, tries = LAST_ENGINE_TRIES;
 
+	speed.lanes = m->lanes;
 	do {
 		if (before)
-			r = held_adopt(
-				slot, name, conf, speed, before, &m->slots[slot], err, sizeof(err));
+			r = held_adopt(slot, name, conf, &speed, before, &m->slots[slot], err,
+				sizeof(err));
 		else
-			r = held_new(slot, name, conf, speed, m->slots, &m->slots[slot], err,
+			r = held_new(slot, name, conf, &speed, m->slots, &m->slots[slot], err,
 				sizeof(err));
 	} while (may_be_freed(r, &tries));
 	if (r < 0)
@@ -278,6 +287,8 @@ static int make_devices(struct monitor *m)
 	for (size_t i = 0; r == 0 && i < PRIVSEP_TUNNELS; i++) {
 		struct held *h = m->slots[i];
 
+		if (h && h->tun_fd >= 0 && held_add_queues(h, err, sizeof(err)) < 0)
+			log_warn("%s: its lanes share one", err);
 		if (!h || h->tun_fd >= 0)
 			continue;
 		r = held_make_device(h, err, sizeof(err));
@@ -361,6 +372,7 @@ static int prepare(struct monitor *m)
 	if (r < 0)
 		return r;
 	raise_limits();
+	count_lanes(m);
 	r = read_labels(m);
 	if (r == 0)
 		r = sd_event_new(&m->event);

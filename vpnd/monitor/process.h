@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a process that the monitor forked does first. All return 0 or a negative errno. */
+/* What a process that the monitor forked does first, 0 or a negative errno; and what it may use. */
 #ifndef VPND_MONITOR_PROCESS_H
 #define VPND_MONITOR_PROCESS_H
 
+#include <stddef.h>
 #include <sys/types.h>
 
 /* Of monitor and engine, so that packets do not wait behind ordinary work. */
@@ -19,5 +20,8 @@ int process_silence_stdio(void);
  * identity, which would undo it. -ESRCH: it is dead already.
  */
 int process_die_with(pid_t monitor);
+
+/* How many cores we may run on, which may be fewer than there are; at least 1. */
+size_t process_cores(void);
 
 #endif

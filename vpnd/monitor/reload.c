@@ -118,14 +118,16 @@ static int free_slot(const struct monitor *m)
 static int prepare_new(struct monitor *m, const struct vpnd_tunnel_conf *conf)
 {
 	struct reload *rl = m->reload;
+	struct vpnd_speed_conf speed = rl->conf->speed;
 	int r, slot = free_slot(m);
 
+	speed.lanes = m->lanes;
 	if (slot < 0) {
 		snprintf(rl->reason, sizeof(rl->reason),
 			"too many tunnels change at once; remove the old ones first");
 		return slot;
 	}
-	r = held_new((uint32_t)slot, conf->name, conf, &rl->conf->speed, m->slots, &rl->next[slot],
+	r = held_new((uint32_t)slot, conf->name, conf, &speed, m->slots, &rl->next[slot],
 		rl->reason, sizeof(rl->reason));
 	return r < 0 ? r : held_make_device(rl->next[slot], rl->reason, sizeof(rl->reason));
 }
@@ -232,8 +234,11 @@ static void switch_tunnels(struct monitor *m, struct reload *rl, bool gone[stati
 }
 
 /* The same descriptors, but with other switches. */
-static void switch_speed(struct monitor *m)
+static void switch_speed(struct monitor *m, const struct vpnd_conf *old)
 {
+	/* Neither an engine nor a device changes their number. */
+	if (m->conf->speed.lanes != old->speed.lanes)
+		log_notice("there are %u lanes until vpnd is restarted", m->lanes);
 	for (size_t i = 0; i < m->conf->n_tunnels; i++) {
 		struct held *h = m->tunnels[i];
 
@@ -259,7 +264,7 @@ static void commit(struct monitor *m)
 	changes_configure(m);
 	memcpy(m->hash, rl->hash, sizeof(m->hash));
 	monitor_order_tunnels(m);
-	switch_speed(m);
+	switch_speed(m, old);
 	/* Routes leave a tunnel before it goes. */
 	reconcile_resync(m->reconcile);
 	reconcile_now(m->reconcile);

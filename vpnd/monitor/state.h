@@ -49,6 +49,7 @@ struct monitor {
 	uid_t uid;                 /* whom engine and lookups run as */
 	gid_t gid;
 	bool fallback_user; /* "nobody", for want of one of our own */
+	uint32_t lanes;     /* of the engine, and so of every device */
 
 	struct vpnd_conf *conf; /* NULL: one interface, over the UAPI alone */
 	char hash[VPND_CONF_HASH_STRLEN];

@@ -39,9 +39,18 @@ void tell_udp(struct engine_link *link, const struct held *h)
 
 static void tell_tun(struct engine_link *link, const struct held *h)
 {
-	const struct privsep_tun m = {
-		.type = PRIVSEP_TUN_FD, .slot = h->slot, .takes = h->tun_takes};
+	struct privsep_tun m = {.type = PRIVSEP_TUN_FD, .slot = h->slot, .takes = h->tun_takes};
 
+	engine_link_send(link, &m, sizeof(m), h->tun_fd);
+	for (size_t i = 0; i < h->n_queue_fds; i++) {
+		bool sink = i + 1 == h->n_queue_fds;
+
+		m.queue = sink ? PRIVSEP_QUEUE_SINK : (uint32_t)i + 1;
+		engine_link_send(link, &m, sizeof(m), h->queue_fds[i]);
+	}
+	if (h->speed.lanes <= 1 || h->n_queue_fds)
+		return;
+	m.queue = PRIVSEP_QUEUE_SINK; /* it has one for all */
 	engine_link_send(link, &m, sizeof(m), h->tun_fd);
 }
 

@@ -24,7 +24,7 @@
 #endif
 
 enum {
-	FLAGS = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL,
+	FLAGS = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR,
 	PATIENT_TRIES = 50,
 	TRY_INTERVAL_MS = 20,
 };
@@ -48,9 +48,9 @@ static int explain(int error, const char *name, char *err, size_t errlen)
 	return error;
 }
 
-static int attach(int fd, const char *name)
+static int attach(int fd, const char *name, int flags)
 {
-	struct ifreq ifr = {.ifr_flags = (short)FLAGS};
+	struct ifreq ifr = {.ifr_flags = (short)flags};
 
 	memcpy(ifr.ifr_name, name, strlen(name));
 	return ioctl(fd, TUNSETIFF, &ifr) < 0 ? -errno : 0;
@@ -86,9 +86,21 @@ int tundev_free(const char *name, char *err, size_t errlen)
 	return explain(-EBUSY, name, err, errlen);
 }
 
-int tundev_open(
-	const char *name, uint32_t mtu, int *fd, uint32_t *ifindex, char *err, size_t errlen)
+static int open_tun(char *err, size_t errlen)
 {
+	int fd = open(TUN_PATH, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	int r = -errno;
+
+	if (fd >= 0)
+		return fd;
+	snprintf(err, errlen, "cannot open " TUN_PATH ": %s", strerror(-r));
+	return r;
+}
+
+int tundev_open(const char *name, uint32_t mtu, bool many, int *fd, uint32_t *ifindex, char *err,
+	size_t errlen)
+{
+	const int flags = FLAGS | IFF_TUN_EXCL | (many ? IFF_MULTI_QUEUE : 0);
 	_cleanup_close_ int opened = -1;
 	uint32_t index;
 	int r;
@@ -96,13 +108,10 @@ int tundev_open(
 	/* The kernel would take "tun%d" as a pattern. */
 	if (!name[0] || strlen(name) >= IFNAMSIZ || strchr(name, '%'))
 		return explain(-EINVAL, name, err, errlen);
-	opened = open(TUN_PATH, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	if (opened < 0) {
-		r = -errno;
-		snprintf(err, errlen, "cannot open " TUN_PATH ": %s", strerror(-r));
-		return r;
-	}
-	r = attach(opened, name);
+	opened = open_tun(err, errlen);
+	if (opened < 0)
+		return opened;
+	r = attach(opened, name, flags);
 	if (r == 0)
 		r = set_header(opened);
 	if (r == 0)
@@ -123,10 +132,89 @@ int tundev_adopt(int fd)
 
 	if (ioctl(fd, TUNGETIFF, &ifr) < 0)
 		return errno == EBADFD ? 0 : -errno; /* the device was deleted */
-	if ((ifr.ifr_flags & (FLAGS & ~IFF_TUN_EXCL)) != (FLAGS & ~IFF_TUN_EXCL))
+	if ((ifr.ifr_flags & FLAGS) != FLAGS)
 		return -EINVAL;
 	return set_header(fd);
 }
+
+/* --- more queues ---------------------------------------------------------------------------------
+ */
+
+/* A device can only be joined by its name: is it still that of ours? */
+static bool is_named(int fd, const char *name)
+{
+	struct ifreq ifr = {0};
+
+	return ioctl(fd, TUNGETIFF, &ifr) == 0 && strcmp(ifr.ifr_name, name) == 0;
+}
+
+static int detach(int fd)
+{
+	struct ifreq ifr = {.ifr_flags = IFF_DETACH_QUEUE};
+
+	return ioctl(fd, TUNSETQUEUE, &ifr) < 0 ? -errno : 0;
+}
+
+static int add_queue(int first, const char *name, int *out, char *err, size_t errlen)
+{
+	_cleanup_close_ int fd = open_tun(err, errlen);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = attach(fd, name, FLAGS | IFF_MULTI_QUEUE);
+	if (r == 0 && !is_named(first, name))
+		r = -ENODEV;
+	if (r < 0) {
+		snprintf(err, errlen, "cannot add a queue to interface %s: %s", name, strerror(-r));
+		return r;
+	}
+	*out = cleanup_take_fd(&fd);
+	return 0;
+}
+
+static int add_sink(int first, const char *name, int *out, char *err, size_t errlen)
+{
+	_cleanup_close_ int fd = -1;
+	int r = add_queue(first, name, &fd, err, errlen);
+
+	if (r < 0)
+		return r;
+	r = detach(fd);
+	if (r < 0)
+		snprintf(err, errlen, "cannot detach a queue of interface %s: %s", name,
+			strerror(-r));
+	else
+		*out = cleanup_take_fd(&fd);
+	return r;
+}
+
+/*
+ * The sink is the first to be added: it keeps its number, by which the kernel says where packets
+ * came in, and that has to be one that the device still has when all are there. Of another one
+ * the kernel warns, with a trace, on hosts that steer packets (RPS).
+ */
+int tundev_widen(int fd, const char *name, size_t n, int fds[], char *err, size_t errlen)
+{
+	size_t done = 0;
+	int r = add_sink(fd, name, &fds[n - 1], err, errlen);
+
+	if (r < 0)
+		return r;
+	while (r == 0 && done < n - 1) {
+		r = add_queue(fd, name, &fds[done], err, errlen);
+		done += r == 0;
+	}
+	if (r == 0)
+		return 0;
+	cleanup_close(&fds[n - 1]);
+	while (done > 0)
+		cleanup_close(&fds[--done]);
+	return r;
+}
+
+/* --- the device ----------------------------------------------------------------------------------
+ */
 
 uint32_t tundev_offload(int fd, bool wanted)
 {

@@ -152,6 +152,27 @@ void device_tick(struct device *dev, mono_t now)
 		timers_run(deadline_peer(first), now);
 }
 
+static void forget_local(const struct session *session)
+{
+	if (session && session->index.index)
+		peer_clear_local(session->index.peer);
+}
+
+void device_release(struct packet *packets, size_t count)
+{
+	struct session *held = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		if (packets[i].stale)
+			forget_local(packets[i].session);
+		if (packets[i].session != held)
+			session_release(held);
+		held = packets[i].session;
+		packets[i].session = NULL;
+	}
+	session_release(held);
+}
+
 const uint64_t *device_verdict_counts(const struct device *dev)
 {
 	return dev->verdicts;

@@ -5,6 +5,10 @@
  * The device is given packets and the time and says what becomes of them. It reads no clock and
  * does no I/O. What it needs from outside it asks of its upcalls, which must not call back into the
  * device. Nothing happens by itself: the caller runs device_tick when device_deadline has come.
+ *
+ * It knows no threads: whoever has several lets one at a time into it, the functions for its peers
+ * included, and into all devices that share a guard. Only device_seal_finish and
+ * device_open_finish, which are most of the work, may run at any time.
  */
 #ifndef VPND_PROTO_DEVICE_H
 #define VPND_PROTO_DEVICE_H
@@ -81,9 +85,23 @@ void device_tick(struct device *dev, mono_t now);
  * wait for a handshake (and start it). `mtu` bounds the padding. On PACKET_FORWARD data and len are
  * the datagram, path is where it goes, class is its traffic class. Order among packets of one peer
  * is kept.
+ *
+ * It has three parts, for those who can do something else at the same time. The plan decides on
+ * everything and reserves counters: on PACKET_FORWARD it leaves data and len as they are. To finish
+ * is to seal, and touches only the packets. The sessions are held until device_release, which may
+ * wait until they are sent, but no longer: a key that is given up is only wiped then.
  */
 void device_seal_batch(
 	struct device *dev, struct packet *packets, size_t count, size_t mtu, mono_t now);
+void device_seal_plan(
+	struct device *dev, struct packet *packets, size_t count, size_t mtu, mono_t now);
+void device_seal_finish(struct packet *packets, size_t count, size_t mtu);
+
+/*
+ * Let go of what the packets hold. The local address of a peer is forgotten if a packet for it is
+ * `stale`.
+ */
+void device_release(struct packet *packets, size_t count);
 
 /*
  * Seal one whole IP packet for this peer, whoever its destination belongs to: a probe of the way to
@@ -106,8 +124,14 @@ size_t device_answer(struct device *dev, const struct packet *packet,
 /*
  * Datagrams from the network: take handshake messages, open data in place. On PACKET_FORWARD data
  * and len are the inner packet, without padding.
+ *
+ * Its parts: the plan finds the sessions; to finish is to open, and touches only the packets; the
+ * commit decides on everything. Batches have to be committed in the order of their arrival.
  */
 void device_open_batch(struct device *dev, struct packet *packets, size_t count, mono_t now);
+void device_open_plan(const struct device *dev, struct packet *packets, size_t count, mono_t now);
+void device_open_finish(struct packet *packets, size_t count);
+void device_open_commit(struct device *dev, struct packet *packets, size_t count, mono_t now);
 
 /* How many packets had each verdict since device_new: PACKET_VERDICTS counts. */
 const uint64_t *device_verdict_counts(const struct device *dev);

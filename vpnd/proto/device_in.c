@@ -2,6 +2,10 @@
 /*
  * Datagrams in: type and length -> session by index -> open in place -> replay window -> source
  * against allowed IPs. Handshake messages leave that way at the second step (handshake.c).
+ *
+ * All state changes in the last step, packet by packet in their order, handshake messages included.
+ * So a session that one of them begins cannot open what comes behind it in the same batch; but
+ * nobody can have sealed that, for both sides have a session only once a message of ours was sent.
  */
 #include <string.h>
 
@@ -63,26 +67,89 @@ static enum packet_verdict take_inner(
 	return PACKET_FORWARD;
 }
 
-/* Packets that came the same way for the same session, one right after the other. */
-struct run {
-	struct index_entry *entry; /* NULL: none begun */
-	bool heard;                /* one of them was authentic */
-};
+/* --- what to open it with ----------------------------------------------------------------------
+ */
 
-static bool find_session(const struct device *dev, const struct packet *packet, struct run *run)
+static struct session *find_session(
+	const struct device *dev, const struct packet *packet, const struct packet *before)
 {
 	struct message_data header;
+	struct index_entry *entry;
 	uint32_t index;
 
 	memcpy(&header, packet->data, sizeof(header));
 	index = le32_get(header.receiver_index);
-	if (packet->follows && run->entry && run->entry->index == index)
-		return true;
-	*run = (struct run){.entry = index_find(&dev->indices, index)};
-	if (run->entry && !run->entry->session)
-		run->entry = NULL;
-	return run->entry != NULL;
+	if (packet->follows && before && before->session && before->session->index.index == index)
+		return before->session;
+	entry = index_find(&dev->indices, index);
+	return entry ? entry->session : NULL;
 }
+
+static enum packet_verdict plan_data(
+	const struct device *dev, struct packet *packet, const struct packet *before, mono_t now)
+{
+	struct session *session = find_session(dev, packet, before);
+	enum packet_verdict verdict;
+
+	if (!session)
+		return PACKET_BAD_INDEX;
+	verdict = session_may_open(session, packet->data, now);
+	if (verdict != PACKET_FORWARD)
+		return verdict;
+	packet->session = session;
+	if (!before || before->session != session)
+		session_hold(session);
+	return PACKET_FORWARD;
+}
+
+/* PACKET_HANDSHAKE is what may be one. */
+static enum packet_verdict plan(
+	const struct device *dev, struct packet *packet, const struct packet *before, mono_t now)
+{
+	enum packet_verdict bad;
+
+	switch (classify(packet, &bad)) {
+	case MESSAGE_DATA:
+		return plan_data(dev, packet, before, now);
+	case MESSAGE_INITIATION:
+	case MESSAGE_RESPONSE:
+	case MESSAGE_COOKIE:
+		return PACKET_HANDSHAKE;
+	}
+	return bad;
+}
+
+void device_open_plan(const struct device *dev, struct packet *packets, size_t count, mono_t now)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct packet *packet = &packets[i];
+
+		packet->session = NULL;
+		packet->stale = false;
+		packet->verdict =
+			dev->up ? plan(dev, packet, i ? packet - 1 : NULL, now) : PACKET_DOWN;
+	}
+}
+
+void device_open_finish(struct packet *packets, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct packet *packet = &packets[i];
+
+		if (packet->verdict == PACKET_FORWARD &&
+			!session_decrypt(packet->session, packet->data, packet->len))
+			packet->verdict = PACKET_FORGED;
+	}
+}
+
+/* --- what comes of it --------------------------------------------------------------------------
+ */
+
+/* Packets that came the same way for the same session, one right after the other. */
+struct run {
+	const struct session *session; /* NULL: none begun */
+	bool heard;                    /* one of them was authentic */
+};
 
 /* Something authentic came this way now. Once is enough for a run. */
 static void note_received(
@@ -97,60 +164,55 @@ static void note_received(
 	timers_authenticated_received(peer, now);
 }
 
-static enum packet_verdict open_data(
+static enum packet_verdict take_data(
 	struct device *dev, struct packet *packet, struct run *run, mono_t now)
 {
+	struct session *session = packet->session;
+	struct peer *peer = session->index.peer;
 	size_t wire_len = packet->len;
 	enum packet_verdict verdict;
-	struct peer *peer;
 
-	if (!find_session(dev, packet, run))
-		return PACKET_BAD_INDEX;
-	peer = run->entry->peer;
-	verdict = session_open(run->entry->session, &packet->data, &packet->len, now);
+	if (!session->index.index)
+		return PACKET_BAD_INDEX; /* given up meanwhile, and perhaps its peer too */
+	if (!packet->follows || run->session != session)
+		*run = (struct run){.session = session};
+	verdict = session_accept(session, &packet->data, &packet->len);
 	if (verdict != PACKET_FORWARD)
 		return verdict;
 
 	peer->rx_bytes += wire_len;
 	if (!run->heard)
-		note_received(peer, run->entry->session, &packet->path, now);
+		note_received(peer, session, &packet->path, now);
 	run->heard = true;
 	verdict = take_inner(dev, peer, packet, now);
 	timers_schedule(peer);
 	return verdict;
 }
 
+/* What is not data ends a run: sessions come and go by handshakes. */
 static enum packet_verdict take(
 	struct device *dev, struct packet *packet, struct run *run, bool loaded, mono_t now)
 {
-	enum packet_verdict bad;
-
-	switch (classify(packet, &bad)) {
-	case MESSAGE_DATA:
-		return open_data(dev, packet, run, now);
-	case MESSAGE_INITIATION:
-	case MESSAGE_RESPONSE:
-	case MESSAGE_COOKIE:
-		*run = (struct run){0}; /* sessions come and go by it */
-		return dev->has_key ? handshake_take(dev, packet, loaded, now) : PACKET_DOWN;
-	}
-	return bad;
+	if (packet->verdict == PACKET_FORWARD)
+		return take_data(dev, packet, run, now);
+	if (packet->verdict != PACKET_HANDSHAKE)
+		return packet->verdict;
+	*run = (struct run){0};
+	return dev->has_key ? handshake_take(dev, packet, loaded, now) : PACKET_DOWN;
 }
 
+/* Only initiations and responses are work. */
 static size_t count_handshakes(const struct packet *packets, size_t count)
 {
-	enum packet_verdict bad;
 	size_t n = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		enum message_type type = classify(&packets[i], &bad);
-
-		n += type == MESSAGE_INITIATION || type == MESSAGE_RESPONSE;
-	}
+	for (size_t i = 0; i < count; i++)
+		n += packets[i].verdict == PACKET_HANDSHAKE &&
+		     packets[i].len != sizeof(struct message_cookie);
 	return n;
 }
 
-void device_open_batch(struct device *dev, struct packet *packets, size_t count, mono_t now)
+void device_open_commit(struct device *dev, struct packet *packets, size_t count, mono_t now)
 {
 	bool loaded = guard_loaded(dev->guard, count_handshakes(packets, count), now);
 	struct run run = {0};
@@ -160,4 +222,12 @@ void device_open_batch(struct device *dev, struct packet *packets, size_t count,
 			dev->up ? take(dev, &packets[i], &run, loaded, now) : PACKET_DOWN;
 		dev->verdicts[packets[i].verdict]++;
 	}
+}
+
+void device_open_batch(struct device *dev, struct packet *packets, size_t count, mono_t now)
+{
+	device_open_plan(dev, packets, count, now);
+	device_open_finish(packets, count);
+	device_open_commit(dev, packets, count, now);
+	device_release(packets, count);
 }

@@ -36,12 +36,16 @@ static enum packet_verdict choose_peer(struct device *dev, struct packet *packet
 								  : PACKET_FORWARD;
 }
 
-static void seal(struct peer *peer, struct packet *packet, size_t padded_len)
+/* Give it what it will be sealed with; the batch holds each session once for a run of packets. */
+static void plan(
+	struct peer *peer, struct packet *packet, const struct packet *before, size_t padded_len)
 {
-	packet->class = ecn_encapsulate(packet->data);
-	session_seal(peer->current, &packet->data, &packet->len, padded_len);
+	packet->session = peer->current;
+	if (!before || before->session != packet->session)
+		session_hold(packet->session);
+	packet->counter = packet->session->sent++;
 	packet->path = peer->path;
-	peer->tx_bytes += packet->len;
+	peer->tx_bytes += DATA_OVERHEAD + padded_len;
 	peer->tx_packets++;
 }
 
@@ -55,14 +59,15 @@ static void note_sent(struct peer *peer, mono_t now)
 	timers_schedule(peer);
 }
 
-/* `leader` is the packet of the same flow that was sealed just before this one, or NULL. */
+/* `before` is the packet before this one in its batch, or NULL. */
 static enum packet_verdict take(
-	struct device *dev, struct packet *packet, const struct packet *leader, mono_t now)
+	struct device *dev, struct packet *packet, const struct packet *before, mono_t now)
 {
+	bool led = before && packet->follows && before->verdict == PACKET_FORWARD;
 	size_t padded_len = session_padded_len(packet->len, dev->mtu);
 
-	if (leader) {
-		packet->peer = leader->peer;
+	if (led) {
+		packet->peer = before->peer;
 	} else {
 		enum packet_verdict verdict = choose_peer(dev, packet);
 
@@ -71,27 +76,49 @@ static enum packet_verdict take(
 	}
 	if (!session_can_send(packet->peer->current, now))
 		return stage(packet->peer, packet, padded_len, now);
-	seal(packet->peer, packet, padded_len);
-	if (!leader)
+	plan(packet->peer, packet, before, padded_len);
+	if (!led)
 		note_sent(packet->peer, now);
 	return PACKET_FORWARD;
+}
+
+void device_seal_plan(
+	struct device *dev, struct packet *packets, size_t count, size_t mtu, mono_t now)
+{
+	dev->mtu = mtu;
+	for (size_t i = 0; i < count; i++) {
+		struct packet *packet = &packets[i];
+
+		packet->session = NULL;
+		packet->stale = false;
+		packet->verdict =
+			dev->has_key ? take(dev, packet, i ? packet - 1 : NULL, now) : PACKET_DOWN;
+		dev->verdicts[packet->verdict]++;
+	}
+}
+
+void device_seal_finish(struct packet *packets, size_t count, size_t mtu)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct packet *packet = &packets[i];
+
+		if (packet->verdict != PACKET_FORWARD)
+			continue;
+		packet->class = ecn_encapsulate(packet->data);
+		session_seal_as(packet->session, packet->counter, &packet->data, &packet->len,
+			session_padded_len(packet->len, mtu));
+	}
 }
 
 void device_seal_batch(
 	struct device *dev, struct packet *packets, size_t count, size_t mtu, mono_t now)
 {
-	dev->mtu = mtu;
-	for (size_t i = 0; i < count; i++) {
-		bool led = i && packets[i].follows && packets[i - 1].verdict == PACKET_FORWARD;
-		const struct packet *leader = led ? &packets[i - 1] : NULL;
-
-		packets[i].verdict =
-			dev->has_key ? take(dev, &packets[i], leader, now) : PACKET_DOWN;
-		dev->verdicts[packets[i].verdict]++;
-	}
+	device_seal_plan(dev, packets, count, mtu, now);
+	device_seal_finish(packets, count, mtu);
+	device_release(packets, count);
 }
 
-static enum packet_verdict seal_probe(
+static enum packet_verdict plan_probe(
 	struct device *dev, struct peer *peer, struct packet *packet, size_t mtu, mono_t now)
 {
 	if (!dev->up || !dev->has_key)
@@ -101,7 +128,7 @@ static enum packet_verdict seal_probe(
 	if (!session_can_send(peer->current, now))
 		return PACKET_EXPIRED;
 	packet->peer = peer;
-	seal(peer, packet, session_padded_len(packet->len, mtu));
+	plan(peer, packet, NULL, session_padded_len(packet->len, mtu));
 	note_sent(peer, now);
 	return PACKET_FORWARD;
 }
@@ -109,7 +136,11 @@ static enum packet_verdict seal_probe(
 void device_seal_probe(
 	struct device *dev, struct peer *peer, struct packet *packet, size_t mtu, mono_t now)
 {
-	packet->verdict = seal_probe(dev, peer, packet, mtu, now);
+	packet->session = NULL;
+	packet->stale = false;
+	packet->verdict = plan_probe(dev, peer, packet, mtu, now);
+	device_seal_finish(packet, 1, mtu);
+	device_release(packet, 1);
 }
 
 size_t device_answer(struct device *dev, const struct packet *packet,

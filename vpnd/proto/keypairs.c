@@ -14,7 +14,7 @@ static void forget(struct peer *peer, struct session **session)
 {
 	if (*session)
 		index_remove(&peer->device->indices, &(*session)->index);
-	session_free(*session);
+	session_release(*session);
 	*session = NULL;
 }
 
@@ -47,9 +47,10 @@ int keypairs_begin(struct peer *peer, bool initiator, mono_t now)
 
 	if (!session)
 		return -ENOMEM;
+	session_hold(session);
 	r = take_keys(session, &peer->handshake);
 	if (r < 0) {
-		session_free(session);
+		session_release(session);
 		return r;
 	}
 	session->initiator = initiator;

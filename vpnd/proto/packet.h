@@ -15,6 +15,7 @@
 #include "vpnd/proto/messages.h"
 
 struct peer;
+struct session;
 
 /* Writable bytes that suffice before and after an inner packet that is to be sealed in place. */
 enum {
@@ -74,6 +75,9 @@ struct packet {
 			      to be opened: it came the same way as that one, in one piece with it */
 	struct peer *peer; /* who sent it or will get it; set with PACKET_FORWARD */
 	enum packet_verdict verdict;
+	bool stale; /* set by who sent it: the kernel did not take its local address any more */
+	struct session *session; /* whose keys are at work on it; see device_release */
+	uint64_t counter;        /* to be sealed: that the session gave it */
 };
 
 #endif

@@ -7,9 +7,14 @@
 #include "vpnd/proto/crypto.h"
 #include "vpnd/proto/le.h"
 
-void session_free(struct session *session)
+void session_hold(struct session *session)
 {
-	if (!session)
+	session->holders++;
+}
+
+void session_release(struct session *session)
+{
+	if (!session || --session->holders)
 		return;
 	crypto_wipe(session, sizeof(*session));
 	free(session);
@@ -49,37 +54,55 @@ size_t session_padded_len(size_t len, size_t mtu)
 
 void session_seal(struct session *session, uint8_t **data, size_t *len, size_t padded_len)
 {
+	session_seal_as(session, session->sent++, data, len, padded_len);
+}
+
+void session_seal_as(const struct session *session, uint64_t counter, uint8_t **data, size_t *len,
+	size_t padded_len)
+{
 	struct message_data header = {
 		.type = le32_of(MESSAGE_DATA),
 		.receiver_index = le32_of(session->remote_index),
-		.counter = le64_of(session->sent),
+		.counter = le64_of(counter),
 	};
 	uint8_t *plain = *data;
 
 	memset(plain + *len, 0, padded_len - *len);
-	aead_seal(&session->send, session->sent, plain, plain, padded_len);
-	session->sent++;
+	aead_seal(&session->send, counter, plain, plain, padded_len);
 	*data = plain - sizeof(header);
 	memcpy(*data, &header, sizeof(header));
 	*len = sizeof(header) + padded_len + TAG_LEN;
 }
 
-enum packet_verdict session_open(struct session *session, uint8_t **data, size_t *len, mono_t now)
+static uint64_t counter_of(const uint8_t *data)
 {
 	struct message_data header;
-	uint8_t *sealed = *data + sizeof(header);
-	size_t sealed_len = *len - sizeof(header);
-	uint64_t counter;
 
-	memcpy(&header, *data, sizeof(header));
-	counter = le64_get(header.counter);
-	if (counter >= REJECT_AFTER_MESSAGES || expired(session, REJECT_AFTER_TIME_S, now))
-		return PACKET_EXPIRED;
-	if (!aead_open(&session->receive, counter, sealed, sealed, sealed_len))
-		return PACKET_FORGED;
-	if (replay_check(&session->window, counter) != REPLAY_FRESH)
+	memcpy(&header, data, sizeof(header));
+	return le64_get(header.counter);
+}
+
+enum packet_verdict session_may_open(const struct session *session, const uint8_t *data, mono_t now)
+{
+	return counter_of(data) >= REJECT_AFTER_MESSAGES ||
+			       expired(session, REJECT_AFTER_TIME_S, now)
+		       ? PACKET_EXPIRED
+		       : PACKET_FORWARD;
+}
+
+bool session_decrypt(const struct session *session, uint8_t *data, size_t len)
+{
+	uint8_t *sealed = data + sizeof(struct message_data);
+
+	return aead_open(&session->receive, counter_of(data), sealed, sealed,
+		len - sizeof(struct message_data));
+}
+
+enum packet_verdict session_accept(struct session *session, uint8_t **data, size_t *len)
+{
+	if (replay_check(&session->window, counter_of(*data)) != REPLAY_FRESH)
 		return PACKET_REPLAYED;
-	*data = sealed;
-	*len = sealed_len - TAG_LEN;
+	*data += sizeof(struct message_data);
+	*len -= DATA_OVERHEAD;
 	return PACKET_FORWARD;
 }

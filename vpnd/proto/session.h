@@ -16,19 +16,27 @@
 #include "vpnd/proto/packet.h"
 #include "vpnd/proto/replay.h"
 
+/*
+ * What never changes comes first. It may be read while somebody holds the session, by any thread;
+ * the rest, which changes with each batch, is the core's as all its state is (device.h).
+ */
 struct session {
 	struct aead_key send, receive;
-	bool initiator; /* we began the handshake, so we renew it */
-	bool may_send;  /* false: only receives, since the identity changed */
-	mono_t born;
-	uint64_t sent; /* counter of the next message */
 	uint32_t remote_index;
+	bool initiator; /* we began the handshake, so we renew it */
+	mono_t born;
+
+	bool may_send;            /* false: only receives, since the identity changed */
 	struct index_entry index; /* ours, by which the peer addresses this session */
 	struct replay_window window;
+	uint64_t sent;        /* counter of the next message */
+	unsigned int holders; /* its peer, and batches that are under way */
 };
 
-/* Wipe and free; it must not be in the index any more. NULL is fine. */
-void session_free(struct session *session);
+/* Keep it from being wiped. */
+void session_hold(struct session *session);
+/* The last who lets go wipes and frees it; it is not in the index any more then. NULL is fine. */
+void session_release(struct session *session);
 
 /* May it seal one more message now? False for NULL. */
 bool session_can_send(const struct session *session, mono_t now);
@@ -48,11 +56,23 @@ size_t session_padded_len(size_t len, size_t mtu);
  */
 void session_seal(struct session *session, uint8_t **data, size_t *len, size_t padded_len);
 
+/* The same with a counter that was taken from `sent` before; reads only what never changes. */
+void session_seal_as(const struct session *session, uint64_t counter, uint8_t **data, size_t *len,
+	size_t padded_len);
+
 /*
- * Open a data message where it lies: afterwards data and len are the padded plaintext. Returns
- * PACKET_FORWARD, PACKET_EXPIRED, PACKET_FORGED or PACKET_REPLAYED; data and len are untouched
- * unless it is the first. The window learns the counter only of what is authentic.
+ * To open a data message takes three steps, of which only the second is much work.
+ *
+ * May this one be opened at all? PACKET_FORWARD or PACKET_EXPIRED.
  */
-enum packet_verdict session_open(struct session *session, uint8_t **data, size_t *len, mono_t now);
+enum packet_verdict session_may_open(
+	const struct session *session, const uint8_t *data, mono_t now);
+/* Decrypt it where it lies, its header stays. False if it does not authenticate. */
+bool session_decrypt(const struct session *session, uint8_t *data, size_t len);
+/*
+ * Take what is authentic: afterwards data and len are the padded plaintext, and the window knows
+ * the counter. PACKET_FORWARD, or with all untouched PACKET_REPLAYED.
+ */
+enum packet_verdict session_accept(struct session *session, uint8_t **data, size_t *len);
 
 #endif

@@ -291,6 +291,7 @@ static void unknown_offloads_and_endless_polling_are_refused(void **state)
 {
 	(void)state;
 	assert_false(passes(PRIVSEP_TUN_FD, FIELD(tun, takes), 0x10));
+	assert_false(passes(PRIVSEP_TUN_FD, FIELD(tun, queue), PRIVSEP_QUEUES));
 	assert_false(passes(PRIVSEP_TUNNEL, FIELD(tunnel, busy_poll_us), 0xff));
 }
 

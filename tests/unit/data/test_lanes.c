@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Two devices with a crew each, and real UDP between them; Unix sockets stand for the queues of
+ * their TUNs. Flows of numbered packets enter one device and leave the other while peers and keys
+ * come and go. Also what the thread sanitizer is run on.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <linux/virtio_net.h>
+#include <poll.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "vpnd/data/road.h"
+#include "vpnd/proto/crypto.h"
+#include "vpnd/proto/guard.h"
+#include "vpnd/proto/peer.h"
+#include "vpnd/proto/tai64n.h"
+
+enum {
+	MTU = 1420,
+	FLOWS = 6, /* of each direction */
+	ROUND_MS = 60,
+	ROUNDS = 12, /* of one change each */
+};
+
+/* What a packet carries behind its header. */
+struct cargo {
+	uint32_t flow, number;
+	uint8_t rest[]; /* the low byte of `number` */
+};
+
+struct end {
+	struct crew *crew;
+	struct guard *guard;
+	struct device *device;
+	struct lane model;
+	struct road *road;
+	uint8_t private_key[KEY_LEN], public_key[KEY_LEN];
+	struct endpoint endpoint;
+	int queues[CREW_MAX], sink; /* the far sides of its TUN */
+	uint64_t label;
+	unsigned int sessions; /* begun */
+	const struct end *other;
+	uint8_t net; /* of its inner addresses */
+
+	pthread_t feeder, taker;
+	uint32_t newest[FLOWS];
+	atomic_uint taken;
+	unsigned int backwards, broken;
+};
+
+static struct end ends[2];
+static atomic_bool over;
+
+/* --- what the core asks for ----------------------------------------------------------------------
+ */
+
+static void send_datagram(
+	void *arg, const struct path *path, uint8_t class, const void *bytes, size_t len)
+{
+	struct end *end = arg;
+
+	lane_send(&end->model, path, class, bytes, len);
+}
+
+static void random_bytes(void *arg, void *out, size_t len)
+{
+	(void)arg;
+	randombytes_buf(out, len);
+}
+
+static void timestamp(void *arg, uint8_t out[static TIMESTAMP_LEN])
+{
+	struct end *end = arg;
+
+	tai64n_label(out, 1000 + (int64_t)++end->label, 0);
+}
+
+static void on_event(void *arg, struct peer *peer, enum device_event event)
+{
+	struct end *end = arg;
+
+	(void)peer;
+	end->sessions += event == EVENT_SESSION;
+}
+
+static const struct device_upcalls UPCALLS = {
+	.send = send_datagram,
+	.random = random_bytes,
+	.timestamp = timestamp,
+	.event = on_event,
+};
+
+static void worked(void *arg, const struct lane *lane)
+{
+	(void)arg, (void)lane;
+}
+
+static void tun_lost(void *arg, int error)
+{
+	(void)arg, (void)error;
+	abort();
+}
+
+static void socket_failed(void *arg, enum addr_family family)
+{
+	(void)arg, (void)family;
+	abort();
+}
+
+static const struct road_upcalls ROAD = {
+	.worked = worked,
+	.tun_lost = tun_lost,
+	.socket_failed = socket_failed,
+};
+
+/* --- flows ---------------------------------------------------------------------------------------
+ */
+
+static size_t make_packet(const struct end *from, uint32_t flow, uint32_t number, uint8_t *out)
+{
+	size_t len = V4_HEADER + sizeof(struct cargo) + number * 7 % 1200;
+	const uint8_t header[V4_HEADER] = {
+		0x45, [2] = (uint8_t)(len >> 8), [3] = (uint8_t)len, [8] = 64, [9] = 253, [12] = 10,
+		[13] = from->net, [16] = 10, [17] = from->other->net, [19] = 1};
+	const struct cargo cargo = {.flow = flow, .number = number};
+
+	memset(out, (uint8_t)number, len);
+	memcpy(out, header, sizeof(header));
+	memcpy(out + V4_HEADER, &cargo, sizeof(cargo));
+	return len;
+}
+
+static void pause_us(long us)
+{
+	const struct timespec span = {.tv_nsec = us * 1000};
+
+	nanosleep(&span, NULL);
+}
+
+/* Every queue has its flows, as the kernel does it. */
+static void *feed(void *arg)
+{
+	struct end *end = arg;
+	uint8_t packet[2048];
+
+	for (uint32_t number = 1; !over; number++) {
+		for (uint32_t flow = 0; flow < FLOWS; flow++) {
+			struct virtio_net_hdr plain = {0};
+			size_t len = make_packet(end, flow, number, packet);
+			struct iovec iov[] = {{&plain, sizeof(plain)}, {packet, len}};
+
+			/* A full queue loses packets. */
+			(void)!writev(end->queues[flow % crew_size(end->crew)], iov, 2);
+		}
+		if (number % 4 == 0)
+			pause_us(500);
+	}
+	return NULL;
+}
+
+static void take_packet(struct end *end, const uint8_t *packet, size_t len)
+{
+	uint8_t expected[2048];
+	struct cargo cargo;
+
+	if (packet[V4_PROTOCOL] == IPPROTO_ICMP)
+		return; /* there is no endpoint yet */
+	memcpy(&cargo, packet + V4_HEADER, sizeof(cargo));
+	if (cargo.flow >= FLOWS ||
+		make_packet(end->other, cargo.flow, cargo.number, expected) != len ||
+		memcmp(packet, expected, len) != 0) {
+		end->broken++;
+		return;
+	}
+	end->backwards += cargo.number <= end->newest[cargo.flow];
+	end->newest[cargo.flow] = cargo.number;
+	end->taken++;
+}
+
+static void *take(void *arg)
+{
+	struct end *end = arg;
+	struct pollfd sink = {.fd = end->sink, .events = POLLIN};
+	struct virtio_net_hdr hdr;
+	uint8_t packet[2048];
+	struct iovec iov[] = {{&hdr, sizeof(hdr)}, {packet, sizeof(packet)}};
+
+	while (!over) {
+		ssize_t n = readv(end->sink, iov, 2);
+
+		if (n > (ssize_t)sizeof(hdr))
+			take_packet(end, packet, (size_t)n - sizeof(hdr));
+		else
+			poll(&sink, 1, 10);
+	}
+	return NULL;
+}
+
+/* --- two ends ------------------------------------------------------------------------------------
+ */
+
+static void open_queue(int *near_side, int *far_side)
+{
+	int pair[2], bytes = 1 << 20;
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	*near_side = pair[0];
+	*far_side = pair[1];
+}
+
+static int open_udp(struct endpoint *endpoint)
+{
+	struct sockaddr_in here = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(here);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), bytes = 4 << 20;
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&here, sizeof(here)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&here, &len), 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	*endpoint = (struct endpoint){
+		.addr = {.family = ADDR_V4, .bytes = {127, 0, 0, 1}},
+		.port = ntohs(here.sin_port),
+	};
+	return fd;
+}
+
+static void new_key(struct end *end)
+{
+	randombytes_buf(end->private_key, KEY_LEN);
+	key_clamp(end->private_key);
+	crypto_dh_public(end->public_key, end->private_key);
+}
+
+/* Only who knows where the other one is begins: two who do so at once both begin again later. */
+static void add_peer(struct end *end, bool begins)
+{
+	struct prefix inner = {
+		.addr = {.family = ADDR_V4, .bytes = {10, end->other->net}}, .len = 16};
+	struct peer *peer;
+
+	assert_int_equal(device_peer_add(end->device, end->other->public_key, &peer), 0);
+	assert_int_equal(peer_allow(peer, &inner), 0);
+	if (begins)
+		peer_set_endpoint(peer, &end->other->endpoint);
+}
+
+static void open_end(struct end *end, const struct end *other, uint8_t net, size_t lanes)
+{
+	uint8_t seed[16] = {net};
+	int near_side;
+
+	*end = (struct end){.other = other, .net = net};
+	assert_int_equal(crew_new(lanes, &end->crew), 0);
+	end->guard = guard_new(seed);
+	end->device = device_new(&UPCALLS, end, end->guard);
+	lane_init(&end->model, end->device, NULL);
+	end->model.mtu = MTU;
+	assert_int_equal(road_new(end->crew, &end->model, &ROAD, end, &end->road), 0);
+	open_queue(&near_side, &end->sink);
+	lane_set_tun(&end->model, near_side, 0);
+	lane_set_udp(&end->model, ADDR_V4, open_udp(&end->endpoint), true);
+	for (size_t i = 0; i < lanes; i++) {
+		open_queue(&near_side, &end->queues[i]);
+		road_set_queue(end->road, i, near_side);
+	}
+	new_key(end);
+}
+
+static void lock(const struct end *end)
+{
+	pthread_mutex_lock(crew_lock(end->crew));
+}
+
+static void unlock(const struct end *end)
+{
+	pthread_mutex_unlock(crew_lock(end->crew));
+}
+
+static void begin(struct end *end, bool first)
+{
+	device_set_private_key(end->device, end->private_key, clock_mono());
+	device_set_up(end->device, true, clock_mono());
+	add_peer(end, first);
+	lock(end);
+	assert_int_equal(road_begin(end->road), 0);
+	unlock(end);
+	assert_int_equal(pthread_create(&end->taker, NULL, take, end), 0);
+	assert_int_equal(pthread_create(&end->feeder, NULL, feed, end), 0);
+}
+
+static void close_end(struct end *end)
+{
+	lock(end);
+	road_free(end->road);
+	unlock(end);
+	for (size_t i = 0; i < crew_size(end->crew); i++)
+		close(end->queues[i]);
+	close(end->sink);
+	lane_done(&end->model);
+	crew_free(end->crew);
+	device_free(end->device);
+	guard_free(end->guard);
+}
+
+/* --- what changes meanwhile ----------------------------------------------------------------------
+ */
+
+static void forget_peer(struct end *end)
+{
+	lock(end);
+	device_peer_remove(end->device, device_peer_next(end->device, NULL));
+	add_peer(end, true);
+	unlock(end);
+}
+
+/* All sessions are retired. The other end has to know the new key before it is used. */
+static void change_key(struct end *end)
+{
+	struct end *other = &ends[end == &ends[0]];
+
+	new_key(end);
+	lock(other);
+	device_peer_remove(other->device, device_peer_next(other->device, NULL));
+	add_peer(other, false);
+	unlock(other);
+	lock(end);
+	device_set_private_key(end->device, end->private_key, clock_mono());
+	unlock(end);
+}
+
+static void go_down_and_up(struct end *end)
+{
+	lock(end);
+	device_set_up(end->device, false, clock_mono());
+	device_set_up(end->device, true, clock_mono());
+	unlock(end);
+}
+
+static void change_road(struct end *end)
+{
+	lock(end);
+	road_stop(end->road);
+	end->model.mtu = end->model.mtu == MTU ? MTU - 16 : MTU;
+	assert_int_equal(road_begin(end->road), 0);
+	unlock(end);
+}
+
+/* For a moment; timers run as they do in a loop. */
+static void let_run(void)
+{
+	for (int ms = 0; ms < ROUND_MS; ms += 2) {
+		for (size_t i = 0; i < 2; i++) {
+			lock(&ends[i]);
+			device_tick(ends[i].device, clock_mono());
+			unlock(&ends[i]);
+		}
+		pause_us(2000);
+	}
+}
+
+static void flows_pass(void)
+{
+	unsigned int before[2] = {ends[0].taken, ends[1].taken};
+
+	for (int tries = 0; tries < 300; tries++) {
+		let_run();
+		if (ends[0].taken > before[0] && ends[1].taken > before[1])
+			return;
+	}
+	fail_msg("no packets pass: %u, %u", before[0], before[1]);
+}
+
+static void run(size_t lanes_a, size_t lanes_b)
+{
+	static void (*const CHANGES[])(struct end * end) = {
+		forget_peer, change_key, go_down_and_up, change_road};
+
+	over = false;
+	open_end(&ends[0], &ends[1], 1, lanes_a);
+	open_end(&ends[1], &ends[0], 2, lanes_b);
+	begin(&ends[0], true);
+	begin(&ends[1], false);
+	flows_pass();
+	for (size_t round = 0; round < ROUNDS; round++) {
+		CHANGES[round % 4](&ends[round / 4 % 2]);
+		flows_pass();
+	}
+	over = true;
+	for (size_t i = 0; i < 2; i++) {
+		pthread_join(ends[i].feeder, NULL);
+		pthread_join(ends[i].taker, NULL);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(ends[i].broken, 0);
+		assert_int_equal(ends[i].backwards, 0);
+		assert_true(ends[i].sessions > 1);
+		close_end(&ends[i]);
+	}
+}
+
+static void two_lanes_keep_the_order_of_flows_whatever_changes(void **state)
+{
+	(void)state;
+	run(2, 2);
+}
+
+static void many_lanes_and_one_keep_the_order_of_flows_whatever_changes(void **state)
+{
+	(void)state;
+	run(4, 1);
+}
+
+static void turns_come_in_the_order_in_which_they_were_taken(void **state)
+{
+	struct turns turns;
+
+	(void)state;
+	turns_init(&turns);
+	turns_enter(&turns);
+	assert_int_equal(turns_leave(&turns), 0);
+	turns_enter(&turns);
+	turns_leave_without(&turns);
+	turns_enter(&turns);
+	assert_int_equal(turns_leave(&turns), 1);
+	turns_wait(&turns, 0);
+	turns_pass(&turns, 0);
+	turns_wait(&turns, 1);
+	turns_pass(&turns, 1);
+	turns_done(&turns);
+}
+
+static void a_crew_that_rests_serves_nothing(void **state)
+{
+	struct crew *crew;
+
+	(void)state;
+	for (size_t size = 1; size <= CREW_MAX; size++) {
+		assert_int_equal(crew_new(size, &crew), 0);
+		pthread_mutex_lock(crew_lock(crew));
+		for (int i = 0; i < 50; i++) {
+			crew_halt(crew);
+			crew_halt(crew);
+			crew_go(crew);
+			crew_go(crew);
+		}
+		pthread_mutex_unlock(crew_lock(crew));
+		crew_free(crew);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(turns_come_in_the_order_in_which_they_were_taken),
+		cmocka_unit_test(a_crew_that_rests_serves_nothing),
+		cmocka_unit_test(two_lanes_keep_the_order_of_flows_whatever_changes),
+		cmocka_unit_test(many_lanes_and_one_keep_the_order_of_flows_whatever_changes),
+	};
+
+	if (sodium_init() < 0)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
