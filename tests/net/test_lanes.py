@@ -3,6 +3,7 @@
 
     app - gw(vpnd) - net - city(vpnd) - host
 """
+import ctypes
 import os
 import pathlib
 import signal
@@ -10,7 +11,7 @@ import threading
 
 import pytest
 
-from lab import flow
+from lab import flow, process
 from lab.city import CITY_ADDRESSES, TO_SITE
 from lab.gatehouse import Vpnd, tunnel_config, vpnd_config
 from lab.site import APP, APP_NET, CITY, GW, HOST, PORT, uri
@@ -21,6 +22,9 @@ from lab.wireguard import Keys
 BULK = 20_000_000
 FLOWS = 4
 DATAGRAMS = 2000
+SLACK = 5  # a busy machine gets that many times what is promised
+WATCHDOG_S = 7.0  # five questions, one a second, and a new engine
+PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
 
 
 def start(site, **options):
@@ -41,10 +45,23 @@ def start(site, **options):
     return ends
 
 
+def lane_threads(vpnd):
+    """The lanes, by the names of the engine's threads."""
+    return [int(comm.parent.name) for comm in pathlib.Path(f"/proc/{vpnd.engine}/task").glob("*/comm")
+            if comm.read_text() == "vpnd-lane\n"]
+
+
 def threads(vpnd):
-    """How many lanes there are, by the names of the engine's threads."""
-    tasks = pathlib.Path(f"/proc/{vpnd.engine}/task")
-    return [task.read_text() for task in tasks.glob("*/comm")].count("vpnd-lane\n")
+    return len(lane_threads(vpnd))
+
+
+def stop_thread(thread):
+    """Stop one thread of a process alone, which no signal does. Wait for it when it is dead."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
+        if libc.ptrace(request, thread, None, None) < 0:
+            raise OSError(ctypes.get_errno(), "ptrace")
+    os.waitpid(thread, WALL)
 
 
 class Flows:
@@ -138,6 +155,18 @@ def test_upgrade_takes_over_whatever_queues_there_are(site, before, after):
     assert got.broken == 0
     assert got.numbers == list(range(DATAGRAMS))
     assert send_bulk(site.app, HOST[4], BULK)
+
+
+def test_lane_that_hangs_is_noticed(site):
+    """The others go on, and so does the engine's own loop."""
+    (vpnd, _, _), _ = start(site, lanes=3)
+    engine, thread = vpnd.engine, lane_threads(vpnd)[1]
+    stop_thread(thread)
+    wait_until(lambda: "it has not answered" in vpnd.log(), "it is noticed", WATCHDOG_S * SLACK)
+    os.waitpid(thread, WALL)  # whoever stops a thread has to see it dead
+    wait_until(lambda: not process.alive(engine), "it is dead")
+    wait_until(lambda: site.app.reaches(HOST[4], 1), "the tunnel carries a ping")
+    assert threads(vpnd) == 3
 
 
 def test_stranger_with_queues_is_not_joined(site):

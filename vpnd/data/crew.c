@@ -3,6 +3,9 @@
  * A thread sleeps in epoll_wait on its posts and on the bell, an eventfd that all of them hear as
  * long as it rings. It rings while the crew is halted. Whoever hears it rests, and forgets what
  * else epoll_wait told: when it wakes up those posts may not exist any more.
+ *
+ * The roll is an eventfd too, but edge-triggered and never read: each call is heard once by each
+ * thread. One that forgets it as it rests answers by resting.
  */
 #include "vpnd/data/crew.h"
 
@@ -25,13 +28,18 @@ struct thread {
 	struct crew *crew;
 	pthread_t id;
 	int epoll;
+	uint64_t answered; /* the newest call */
 	struct lane_room room;
 };
 
 struct crew {
 	pthread_mutex_t lock;
 	pthread_cond_t rested, go;
-	int bell;
+	int bell, roll;
+	uint64_t calls; /* of the roll; what follows is of the newest */
+	size_t missing; /* threads that have not answered it */
+	void (*present)(void *arg);
+	void *present_arg;
 	unsigned int halts; /* that are not over */
 	size_t resting;     /* threads */
 	bool ends;
@@ -44,12 +52,26 @@ struct crew {
  * -------------------------------------------------------------------------------
  */
 
-/* False: it is the end. */
-static bool rest(struct crew *crew)
+/* With the lock. */
+static void answer(struct thread *thread)
 {
+	struct crew *crew = thread->crew;
+
+	if (thread->answered == crew->calls)
+		return;
+	thread->answered = crew->calls;
+	if (--crew->missing == 0)
+		crew->present(crew->present_arg);
+}
+
+/* False: it is the end. */
+static bool rest(struct thread *thread)
+{
+	struct crew *crew = thread->crew;
 	bool stay;
 
 	pthread_mutex_lock(&crew->lock);
+	answer(thread);
 	crew->resting++;
 	pthread_cond_signal(&crew->rested);
 	while (crew->halts)
@@ -60,16 +82,28 @@ static bool rest(struct crew *crew)
 	return stay;
 }
 
-/* Returns whether the bell rang; if it did, nothing was served. */
-static bool serve(const struct epoll_event *events, int count)
+static void answer_call(struct thread *thread)
 {
+	pthread_mutex_lock(&thread->crew->lock);
+	answer(thread);
+	pthread_mutex_unlock(&thread->crew->lock);
+}
+
+/* Returns whether the bell rang; if it did, nothing was served. */
+static bool serve(struct thread *thread, const struct epoll_event *events, int count)
+{
+	const struct crew *crew = thread->crew;
+
 	for (int i = 0; i < count; i++)
-		if (!events[i].data.ptr)
+		if (events[i].data.ptr == &crew->bell)
 			return true;
 	for (int i = 0; i < count; i++) {
 		struct crew_post *post = events[i].data.ptr;
 
-		post->serve(post, events[i].events);
+		if (events[i].data.ptr == &crew->roll)
+			answer_call(thread);
+		else
+			post->serve(post, events[i].events);
 	}
 	return false;
 }
@@ -89,8 +123,8 @@ static void *work(void *arg)
 		bool look = patience_us && mono_elapsed_us(idle_since, clock_mono()) < patience_us;
 		int n = epoll_wait(thread->epoll, events, EVENTS, look ? 0 : -1);
 
-		if (n > 0 && serve(events, n))
-			stay = rest(crew);
+		if (n > 0 && serve(thread, events, n))
+			stay = rest(thread);
 		if (n > 0 && patience_us)
 			idle_since = clock_mono();
 	}
@@ -102,10 +136,16 @@ static void *work(void *arg)
  * -----------------------------------------------------------------------------------------
  */
 
+static int listen_to(int epoll, int *fd, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.ptr = fd};
+
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, *fd, &event);
+}
+
 static int start(struct crew *crew)
 {
 	struct thread *thread = &crew->threads[crew->size];
-	struct epoll_event bell = {.events = EPOLLIN};
 	int r;
 
 	*thread = (struct thread){.crew = crew};
@@ -113,7 +153,8 @@ static int start(struct crew *crew)
 	if (r < 0)
 		return r;
 	thread->epoll = epoll_create1(EPOLL_CLOEXEC);
-	r = thread->epoll < 0 || epoll_ctl(thread->epoll, EPOLL_CTL_ADD, crew->bell, &bell) < 0
+	r = thread->epoll < 0 || listen_to(thread->epoll, &crew->bell, EPOLLIN) < 0 ||
+			    listen_to(thread->epoll, &crew->roll, EPOLLIN | EPOLLET) < 0
 		    ? -errno
 		    : -pthread_create(&thread->id, NULL, work, thread);
 	if (r == 0) {
@@ -136,7 +177,8 @@ int crew_new(size_t count, struct crew **out)
 	pthread_cond_init(&crew->rested, NULL);
 	pthread_cond_init(&crew->go, NULL);
 	crew->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r = crew->bell < 0 ? -errno : 0;
+	crew->roll = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = crew->bell < 0 || crew->roll < 0 ? -errno : 0;
 	while (r == 0 && crew->size < count)
 		r = start(crew);
 	if (r < 0) {
@@ -167,6 +209,7 @@ void crew_free(struct crew *crew)
 		lane_room_done(&crew->threads[i].room);
 	}
 	cleanup_close(&crew->bell);
+	cleanup_close(&crew->roll);
 	pthread_cond_destroy(&crew->go);
 	pthread_cond_destroy(&crew->rested);
 	pthread_mutex_destroy(&crew->lock);
@@ -213,6 +256,15 @@ void crew_go(struct crew *crew)
 		return;
 	eventfd_read(crew->bell, &rings);
 	pthread_cond_broadcast(&crew->go);
+}
+
+void crew_call(struct crew *crew, void (*present)(void *arg), void *arg)
+{
+	crew->calls++;
+	crew->missing = crew->size;
+	crew->present = present;
+	crew->present_arg = arg;
+	eventfd_write(crew->roll, 1);
 }
 
 int crew_join(struct crew *crew, size_t thread, struct crew_post *post, uint32_t events)

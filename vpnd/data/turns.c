@@ -52,6 +52,6 @@ void turns_pass(struct turns *turns, uint64_t turn)
 	pthread_mutex_lock(&turns->mutex);
 	wait_locked(turns, turn);
 	turns->passed++;
-	pthread_cond_broadcast(&turns->moved);
 	pthread_mutex_unlock(&turns->mutex);
+	pthread_cond_broadcast(&turns->moved); /* who wakes up finds the mutex free */
 }

@@ -2,6 +2,11 @@
 /*
  * Turns at a queue that several threads take from and work on at the same time: what they took is
  * handed on in the order in which it was taken.
+ *
+ * Why somebody can always go on: a turn waits for earlier ones alone, and whoever holds one takes
+ * no other, at this queue or elsewhere, before it is passed. So of all turns that are out the
+ * oldest waits for nobody. While waiting, neither the door nor a lock of the caller's is held. Each
+ * turn that passes wakes up all who wait, for any of them may be the next.
  */
 #ifndef VPND_DATA_TURNS_H
 #define VPND_DATA_TURNS_H

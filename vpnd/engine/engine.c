@@ -216,6 +216,11 @@ static void say(struct engine *engine, enum privsep_type type)
 	engine_tell(engine, &msg, sizeof(msg), -1);
 }
 
+static void answer_ping(void *arg)
+{
+	say(arg, PRIVSEP_PONG);
+}
+
 static void on_bound(struct engine *engine, const struct privsep_bound *bound)
 {
 	struct tunnel *tunnel = engine->tunnels[bound->slot];
@@ -333,8 +338,8 @@ static void carry_out(struct engine *engine, const union privsep_message *msg, i
 	case PRIVSEP_PATH_STALE:
 		paths_stale(engine, &msg->path);
 		break;
-	case PRIVSEP_PING: /* answered by the loop that moves the packets, and only there */
-		say(engine, PRIVSEP_PONG);
+	case PRIVSEP_PING: /* answered by the loops that move the packets, and only there */
+		threads_call(engine, answer_ping, engine);
 		break;
 	case PRIVSEP_STOP:
 		save_all(engine);

@@ -92,6 +92,14 @@ void threads_end(struct engine *engine)
 	sd_event_source_disable_unref(engine->poke_source);
 }
 
+void threads_call(struct engine *engine, void (*present)(void *arg), void *arg)
+{
+	if (engine->crew)
+		crew_call(engine->crew, present, arg);
+	else
+		present(arg);
+}
+
 /* Returns as sd_event_wait. */
 static int sleep_unlocked(struct engine *engine)
 {

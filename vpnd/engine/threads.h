@@ -26,6 +26,12 @@ int threads_start(struct engine *engine, size_t lanes);
 /* End it, when no tunnel is left. */
 void threads_end(struct engine *engine);
 
+/*
+ * Have `present` called, perhaps at once, when all lanes are seen to go round as the caller does.
+ * One that hangs keeps that from happening.
+ */
+void threads_call(struct engine *engine, void (*present)(void *arg), void *arg);
+
 /* As sd_event_loop. */
 int threads_loop(struct engine *engine);
 

@@ -36,6 +36,8 @@ enum {
 	FLOWS = 6, /* of each direction */
 	ROUND_MS = 60,
 	ROUNDS = 12, /* of one change each */
+	ALONE = 1500,
+	PATIENCE_MS = 30 * 1000,
 };
 
 /* What a packet carries behind its header. */
@@ -153,21 +155,24 @@ static void pause_us(long us)
 	nanosleep(&span, NULL);
 }
 
-/* Every queue has its flows, as the kernel does it. */
+/* Every queue has its flows, as the kernel does it. A full queue loses packets. */
+static void send_packet(const struct end *end, uint32_t flow, uint32_t number)
+{
+	uint8_t packet[2048];
+	struct virtio_net_hdr plain = {0};
+	size_t len = make_packet(end, flow, number, packet);
+	struct iovec iov[] = {{&plain, sizeof(plain)}, {packet, len}};
+
+	(void)!writev(end->queues[flow % crew_size(end->crew)], iov, 2);
+}
+
 static void *feed(void *arg)
 {
 	struct end *end = arg;
-	uint8_t packet[2048];
 
 	for (uint32_t number = 1; !over; number++) {
-		for (uint32_t flow = 0; flow < FLOWS; flow++) {
-			struct virtio_net_hdr plain = {0};
-			size_t len = make_packet(end, flow, number, packet);
-			struct iovec iov[] = {{&plain, sizeof(plain)}, {packet, len}};
-
-			/* A full queue loses packets. */
-			(void)!writev(end->queues[flow % crew_size(end->crew)], iov, 2);
-		}
+		for (uint32_t flow = 0; flow < FLOWS; flow++)
+			send_packet(end, flow, number);
 		if (number % 4 == 0)
 			pause_us(500);
 	}
@@ -193,22 +198,25 @@ static void take_packet(struct end *end, const uint8_t *packet, size_t len)
 	end->taken++;
 }
 
-static void *take(void *arg)
+/* What has come, or comes in a moment. */
+static void take_some(struct end *end)
 {
-	struct end *end = arg;
 	struct pollfd sink = {.fd = end->sink, .events = POLLIN};
 	struct virtio_net_hdr hdr;
 	uint8_t packet[2048];
 	struct iovec iov[] = {{&hdr, sizeof(hdr)}, {packet, sizeof(packet)}};
+	ssize_t n = readv(end->sink, iov, 2);
 
-	while (!over) {
-		ssize_t n = readv(end->sink, iov, 2);
+	if (n > (ssize_t)sizeof(hdr))
+		take_packet(end, packet, (size_t)n - sizeof(hdr));
+	else
+		poll(&sink, 1, 10);
+}
 
-		if (n > (ssize_t)sizeof(hdr))
-			take_packet(end, packet, (size_t)n - sizeof(hdr));
-		else
-			poll(&sink, 1, 10);
-	}
+static void *take(void *arg)
+{
+	while (!over)
+		take_some(arg);
 	return NULL;
 }
 
@@ -304,6 +312,10 @@ static void begin(struct end *end, bool first)
 	lock(end);
 	assert_int_equal(road_begin(end->road), 0);
 	unlock(end);
+}
+
+static void begin_flows(struct end *end)
+{
 	assert_int_equal(pthread_create(&end->taker, NULL, take, end), 0);
 	assert_int_equal(pthread_create(&end->feeder, NULL, feed, end), 0);
 }
@@ -365,15 +377,21 @@ static void change_road(struct end *end)
 	unlock(end);
 }
 
-/* For a moment; timers run as they do in a loop. */
+/* As a loop does it. */
+static void run_timers(void)
+{
+	for (size_t i = 0; i < 2; i++) {
+		lock(&ends[i]);
+		device_tick(ends[i].device, clock_mono());
+		unlock(&ends[i]);
+	}
+}
+
+/* For a moment. */
 static void let_run(void)
 {
 	for (int ms = 0; ms < ROUND_MS; ms += 2) {
-		for (size_t i = 0; i < 2; i++) {
-			lock(&ends[i]);
-			device_tick(ends[i].device, clock_mono());
-			unlock(&ends[i]);
-		}
+		run_timers();
 		pause_us(2000);
 	}
 }
@@ -390,16 +408,23 @@ static void flows_pass(void)
 	fail_msg("no packets pass: %u, %u", before[0], before[1]);
 }
 
+static void open_ends(size_t lanes_a, size_t lanes_b)
+{
+	open_end(&ends[0], &ends[1], 1, lanes_a);
+	open_end(&ends[1], &ends[0], 2, lanes_b);
+	begin(&ends[0], true);
+	begin(&ends[1], false);
+}
+
 static void run(size_t lanes_a, size_t lanes_b)
 {
 	static void (*const CHANGES[])(struct end * end) = {
 		forget_peer, change_key, go_down_and_up, change_road};
 
 	over = false;
-	open_end(&ends[0], &ends[1], 1, lanes_a);
-	open_end(&ends[1], &ends[0], 2, lanes_b);
-	begin(&ends[0], true);
-	begin(&ends[1], false);
+	open_ends(lanes_a, lanes_b);
+	begin_flows(&ends[0]);
+	begin_flows(&ends[1]);
 	flows_pass();
 	for (size_t round = 0; round < ROUNDS; round++) {
 		CHANGES[round % 4](&ends[round / 4 % 2]);
@@ -418,6 +443,43 @@ static void run(size_t lanes_a, size_t lanes_b)
 	}
 }
 
+static void comes_alone(struct end *end, uint32_t number)
+{
+	mono_t since = clock_mono();
+
+	while (end->taken < number && mono_elapsed_us(since, clock_mono()) < PATIENCE_MS * 1000) {
+		take_some(end);
+		run_timers();
+	}
+	if (end->taken < number)
+		fail_msg("number %u does not come, and everybody sleeps", number);
+}
+
+/*
+ * Nothing follows a packet until it came, nor is it sent again: if all lanes slept beside it, it
+ * would lie there for ever.
+ */
+static void a_packet_alone_is_never_left_lying(void **state)
+{
+	(void)state;
+	open_ends(3, 2);
+	for (uint32_t number = 1; number <= ALONE; number++) {
+		send_packet(&ends[0], number % FLOWS, number);
+		/* The first one begins the session. */
+		if (number > 1)
+			send_packet(&ends[1], number % FLOWS, number);
+		if (number % 8 == 0)
+			change_road(&ends[number / 8 % 2]);
+		comes_alone(&ends[1], number);
+		comes_alone(&ends[0], number - 1);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(ends[i].broken, 0);
+		assert_int_equal(ends[i].backwards, 0);
+		close_end(&ends[i]);
+	}
+}
+
 static void two_lanes_keep_the_order_of_flows_whatever_changes(void **state)
 {
 	(void)state;
@@ -430,49 +492,10 @@ static void many_lanes_and_one_keep_the_order_of_flows_whatever_changes(void **s
 	run(4, 1);
 }
 
-static void turns_come_in_the_order_in_which_they_were_taken(void **state)
-{
-	struct turns turns;
-
-	(void)state;
-	turns_init(&turns);
-	turns_enter(&turns);
-	assert_int_equal(turns_leave(&turns), 0);
-	turns_enter(&turns);
-	turns_leave_without(&turns);
-	turns_enter(&turns);
-	assert_int_equal(turns_leave(&turns), 1);
-	turns_wait(&turns, 0);
-	turns_pass(&turns, 0);
-	turns_wait(&turns, 1);
-	turns_pass(&turns, 1);
-	turns_done(&turns);
-}
-
-static void a_crew_that_rests_serves_nothing(void **state)
-{
-	struct crew *crew;
-
-	(void)state;
-	for (size_t size = 1; size <= CREW_MAX; size++) {
-		assert_int_equal(crew_new(size, &crew), 0);
-		pthread_mutex_lock(crew_lock(crew));
-		for (int i = 0; i < 50; i++) {
-			crew_halt(crew);
-			crew_halt(crew);
-			crew_go(crew);
-			crew_go(crew);
-		}
-		pthread_mutex_unlock(crew_lock(crew));
-		crew_free(crew);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(turns_come_in_the_order_in_which_they_were_taken),
-		cmocka_unit_test(a_crew_that_rests_serves_nothing),
+		cmocka_unit_test(a_packet_alone_is_never_left_lying),
 		cmocka_unit_test(two_lanes_keep_the_order_of_flows_whatever_changes),
 		cmocka_unit_test(many_lanes_and_one_keep_the_order_of_flows_whatever_changes),
 	};
