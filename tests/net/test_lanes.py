@@ -14,6 +14,7 @@ import pytest
 from lab import flow, process
 from lab.city import CITY_ADDRESSES, TO_SITE
 from lab.gatehouse import Vpnd, tunnel_config, vpnd_config
+from lab.pings import Flow
 from lab.site import APP, APP_NET, CITY, GW, HOST, PORT, uri
 from lab.waiting import wait_until
 from lab.whoami import Whoami, send_bulk
@@ -23,6 +24,7 @@ BULK = 20_000_000
 FLOWS = 4
 DATAGRAMS = 2000
 SLACK = 5  # a busy machine gets that many times what is promised
+UPGRADE_S = 1.0
 WATCHDOG_S = 7.0  # five questions, one a second, and a new engine
 PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
 
@@ -53,6 +55,17 @@ def lane_threads(vpnd):
 
 def threads(vpnd):
     return len(lane_threads(vpnd))
+
+
+def descriptors(vpnd):
+    """What the monitor holds open, by kind."""
+    kinds = [os.readlink(fd) for fd in pathlib.Path(f"/proc/{vpnd.pid}/fd").iterdir()]
+    return sorted(kind.split(":")[0] for kind in kinds)
+
+
+def queues(vpnd):
+    """Of its only TUN device."""
+    return descriptors(vpnd).count("/dev/net/tun")
 
 
 def stop_thread(thread):
@@ -150,11 +163,28 @@ def test_upgrade_takes_over_whatever_queues_there_are(site, before, after):
     wait_until(lambda: vpnd.log().count("ready, config") == 2, "the upgrade is over")
     wait_until(lambda: site.app.reaches(HOST[4], 1), "the tunnel carries a ping")
     assert threads(vpnd) == (after if after > 1 else 0)
+    assert queues(vpnd) == (after + 1 if min(before, after) > 1 else 1)
     assert ("its lanes share one" in vpnd.log()) == (before == 1 and after > 1)
     got = flow.arrives(site.app, site.host, HOST[4], count=DATAGRAMS)
     assert got.broken == 0
     assert got.numbers == list(range(DATAGRAMS))
     assert send_bulk(site.app, HOST[4], BULK)
+
+
+def test_upgrade_costs_no_packet(site, measured):
+    (vpnd, _, _), _ = start(site, lanes=2)
+    pings, before = Flow(site.app, HOST[4]), descriptors(vpnd)
+
+    def upgrade():
+        done = vpnd.log().count("ready, config")
+        os.kill(vpnd.pid, signal.SIGUSR2)
+        wait_until(lambda: vpnd.log().count("ready, config") > done, "the upgrade is over")
+    runs = [pings.during(upgrade) for _ in range(3)]
+    measured(f"3 upgrades of 2 lanes under a ping each 10 ms: {sum(lost for lost, _ in runs)} lost, "
+             f"{max(silence for _, silence in runs) * 1000:.0f} ms")
+    assert max(silence for _, silence in runs) < UPGRADE_S * SLACK
+    assert descriptors(vpnd) == before
+    assert threads(vpnd) == 2
 
 
 def test_lane_that_hangs_is_noticed(site):

@@ -168,6 +168,18 @@ static int keep_one(int fd, bool keep)
 	return fd >= 0 && fcntl(fd, F_SETFD, keep ? 0 : FD_CLOEXEC) < 0 ? -errno : 0;
 }
 
+static int keep_all(const int *fds, size_t n, bool keep)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int e = keep_one(fds[i], keep);
+
+		r = r < 0 ? r : e;
+	}
+	return r;
+}
+
 int handover_keep(const struct handover *h, bool keep)
 {
 	int r = keep_one(h->lock, keep), e = keep_one(h->control, keep);
@@ -175,11 +187,14 @@ int handover_keep(const struct handover *h, bool keep)
 	r = r < 0 ? r : e;
 	e = keep_one(h->hook.output, keep);
 	r = r < 0 ? r : e;
-	for (size_t i = 0; i < h->n_tunnels; i++)
-		for (size_t j = 0; j < HANDOVER_FDS; j++) {
-			e = keep_one(h->tunnels[i].fds[j], keep);
-			r = r < 0 ? r : e;
-		}
+	for (size_t i = 0; i < h->n_tunnels; i++) {
+		const struct handover_tunnel *t = &h->tunnels[i];
+
+		e = keep_all(t->fds, HANDOVER_FDS, keep);
+		r = r < 0 ? r : e;
+		e = keep_all(t->queues, t->n_queues, keep);
+		r = r < 0 ? r : e;
+	}
 	return r;
 }
 
@@ -194,7 +209,12 @@ void handover_close(struct handover *h)
 	close_one(&h->lock);
 	close_one(&h->control);
 	close_one(&h->hook.output);
-	for (size_t i = 0; i < h->n_tunnels; i++)
+	for (size_t i = 0; i < h->n_tunnels; i++) {
+		struct handover_tunnel *t = &h->tunnels[i];
+
 		for (size_t j = 0; j < HANDOVER_FDS; j++)
-			close_one(&h->tunnels[i].fds[j]);
+			close_one(&t->fds[j]);
+		for (size_t j = 0; j < t->n_queues; j++)
+			close_one(&t->queues[j]);
+	}
 }

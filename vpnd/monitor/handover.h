@@ -11,6 +11,7 @@
  *   event RUN NUMBER TIME_MS KIND SUBJECT<tab>WHAT<tab>WHY<tab>
  *   choice UP CHOSEN SINCE_US... GROUP                           (VPND_CONF_VIA_MAX times SINCE_US)
  *   tunnel NAME IFINDEX AWAY FWMARK TUN UDP4 UDP6 UAPI STATE
+ *   queue FD                                 (of the tunnel above: one more of its TUN's)
  *   peer PUBLIC_KEY DOWN PMTU                                    (of the tunnel above)
  *   end
  */
@@ -26,6 +27,7 @@
 #include "base/key.h"
 #include "vpnd/events.h"
 #include "vpnd/monitor/choice.h"
+#include "vpnd/privsep.h"
 
 #define HANDOVER_VERSION 2 /* raised whenever a line changes its meaning or its form */
 
@@ -51,6 +53,8 @@ struct handover_tunnel {
 	bool away;        /* in another network namespace */
 	uint32_t fwmark;
 	int fds[HANDOVER_FDS];
+	int queues[PRIVSEP_LANES]; /* beside HANDOVER_TUN, as struct held has them; -1: taken */
+	size_t n_queues;
 	struct handover_peer *peers;
 	size_t n_peers;
 };

@@ -21,6 +21,8 @@ static void print_tunnel(const struct handover_tunnel *t, FILE *f)
 	for (size_t i = 0; i < HANDOVER_FDS; i++)
 		fprintf(f, " %d", t->fds[i]);
 	fputc('\n', f);
+	for (size_t i = 0; i < t->n_queues; i++)
+		fprintf(f, "queue %d\n", t->queues[i]);
 	for (size_t i = 0; i < t->n_peers; i++)
 		fprintf(f, "peer %s %d %u\n", key_to_base64(t->peers[i].public_key, key),
 			t->peers[i].down, t->peers[i].pmtu);
@@ -171,6 +173,17 @@ static int parse_tunnel(struct handover *h, const char *at)
 	return *at == '\0' ? 0 : -EPROTO;
 }
 
+static int parse_queue(const struct handover *h, const char *at)
+{
+	struct handover_tunnel *t = h->n_tunnels ? &h->tunnels[h->n_tunnels - 1] : NULL;
+	int fd;
+
+	if (!t || t->n_queues == PRIVSEP_LANES || !take_fd(&at, &fd) || fd < 0 || *at != '\0')
+		return -EPROTO;
+	t->queues[t->n_queues++] = fd;
+	return 0;
+}
+
 static int parse_peer(const struct handover *h, const char *at)
 {
 	char key[KEY_BASE64_STRLEN];
@@ -264,6 +277,8 @@ static int parse_line(struct handover *h, const char *line)
 		return -EPROTO;
 	if (strcmp(word, "tunnel") == 0)
 		return parse_tunnel(h, at);
+	if (strcmp(word, "queue") == 0)
+		return parse_queue(h, at);
 	if (strcmp(word, "peer") == 0)
 		return parse_peer(h, at);
 	if (strcmp(word, "hook") == 0)

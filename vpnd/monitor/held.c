@@ -51,14 +51,22 @@ static void close_queues(struct held *h)
 
 int held_add_queues(struct held *h, char *err, size_t errlen)
 {
+	const size_t wanted = h->speed.lanes > 1 ? h->speed.lanes : 0;
 	int r;
 
-	close_queues(h);
-	if (h->speed.lanes <= 1)
+	if (h->n_queue_fds == wanted)
 		return 0;
-	r = tundev_widen(h->tun_fd, h->name, h->speed.lanes, h->queue_fds, err, errlen);
+	close_queues(h);
+	if (wanted == 0)
+		return 0;
+	if (!held_is_here(h)) { /* its name may be another's by now */
+		snprintf(err, errlen, "tunnel %s: no queue can be added to what is not here",
+			h->name);
+		return -ENODEV;
+	}
+	r = tundev_widen(h->tun_fd, h->name, wanted, h->queue_fds, err, errlen);
 	if (r == 0)
-		h->n_queue_fds = h->speed.lanes;
+		h->n_queue_fds = wanted;
 	return r;
 }
 
@@ -121,6 +129,11 @@ static int adopt_device(struct held *h, struct handover_tunnel *from)
 
 	if (r == 0)
 		h->tun_fd = cleanup_take_fd(&from->fds[HANDOVER_TUN]);
+	for (size_t i = 0; r == 0 && i < from->n_queues; i++) {
+		r = tundev_adopt(from->queues[i]);
+		if (r == 0)
+			h->queue_fds[h->n_queue_fds++] = cleanup_take_fd(&from->queues[i]);
+	}
 	h->ifindex = from->ifindex;
 	h->away = from->away;
 	h->up = from->away;
@@ -198,6 +211,8 @@ int held_hand_over(const struct held *h, struct handover *to)
 	t->fds[HANDOVER_UDP6] = h->udp.v6;
 	t->fds[HANDOVER_UAPI] = h->uapi.fd;
 	t->fds[HANDOVER_STATE] = h->state_fd;
+	t->n_queues = h->n_queue_fds;
+	memcpy(t->queues, h->queue_fds, sizeof(t->queues));
 	for (size_t i = 0; r == 0 && h->conf && i < h->conf->n_peers; i++) {
 		struct handover_peer peer = {.down = h->peers[i].down, .pmtu = h->peers[i].pmtu};
 
@@ -332,6 +347,7 @@ int held_make_device(struct held *h, char *err, size_t errlen)
 	h->tun_fd = fd;
 	h->mtu = mtu;
 	h->up = false;
+	close_queues(h); /* of the one before */
 	r = held_add_queues(h, err, errlen);
 	if (r < 0) {
 		cleanup_close(&h->tun_fd);

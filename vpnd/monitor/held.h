@@ -32,7 +32,8 @@ struct held {
 	char name[IFNAMSIZ];
 	const struct vpnd_tunnel_conf *conf; /* borrowed; NULL: configured over the UAPI alone */
 	int tun_fd;
-	int queue_fds[PRIVSEP_LANES]; /* of more than one lane: all but the first's, and the sink */
+	int queue_fds[PRIVSEP_LANES]; /* of more lanes than one: each but the first's, then the sink
+				       */
 	size_t n_queue_fds;
 	uint32_t tun_takes; /* of enum privsep_takes */
 	uint32_t ifindex;   /* 0: the device is gone */
@@ -84,9 +85,9 @@ int held_adopt(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *c
 
 /*
  * Where there is more than one lane: a queue of the device for each to read, and one more for all
- * to write to. held_make_device does that; who adopts a device does it when it is sure to keep it.
- * One that stays with its single queue is used by all. Returns 0, or a negative errno with a
- * sentence in err.
+ * to write to, unless there are as many already. held_make_device does that; who adopts a device
+ * does it when it is sure to keep it. One that stays with its single queue is used by all. Returns
+ * 0, or a negative errno with a sentence in err.
  */
 int held_add_queues(struct held *h, char *err, size_t errlen);
 

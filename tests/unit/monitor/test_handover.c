@@ -16,6 +16,7 @@
 #define KEY "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="
 #define HEAD "vpnd-handover 2 77 3 5 -1\n"
 #define TUNNEL "tunnel city-a 9 0 23 6 7 -1 8 -1\n"
+#define QUEUES "queue 9\nqueue 30\nqueue 31\n"
 #define PEER "peer " KEY " 1 1400\n"
 #define HOOK "hook 4242 9 99000000\n"
 #define CHANGE "change tunnel city-a\t{\"state\":\"up\"}\n"
@@ -36,12 +37,13 @@ static int read_text(const char *text, struct handover **out)
 static void what_is_written_is_read(void **state)
 {
 	struct handover *h, *again;
-	char text[512] = "";
+	char text[1024] = "";
 	int fd;
 
 	(void)state;
 	assert_int_equal(
-		read_text(HEAD HOOK CHANGE CHANGE EVENT NEXT CHOICE TUNNEL PEER PEER PEER "end\n",
+		read_text(HEAD HOOK CHANGE CHANGE EVENT NEXT CHOICE TUNNEL QUEUES PEER PEER PEER
+			"end\n",
 			&h),
 		0);
 	assert_int_equal(h->started_us, 77);
@@ -51,6 +53,8 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(h->tunnels[0].fds[HANDOVER_UAPI], 8);
 	assert_int_equal(h->tunnels[0].fds[HANDOVER_STATE], -1);
 	assert_int_equal(h->tunnels[0].fwmark, 23);
+	assert_int_equal(h->tunnels[0].n_queues, 3);
+	assert_int_equal(h->tunnels[0].queues[2], 31);
 	assert_int_equal(h->tunnels[0].n_peers, 3);
 	assert_true(h->tunnels[0].peers[2].down);
 	assert_int_equal(h->hook.pid, 4242);
@@ -68,8 +72,8 @@ static void what_is_written_is_read(void **state)
 	assert_true(h->choices[0].choice.known);
 	assert_int_equal(handover_write(h, &fd), 0);
 	assert_true(pread(fd, text, sizeof(text) - 1, 0) > 0);
-	assert_string_equal(
-		text, HEAD HOOK CHANGE CHANGE EVENT NEXT CHOICE TUNNEL PEER PEER PEER "end\n");
+	assert_string_equal(text,
+		HEAD HOOK CHANGE CHANGE EVENT NEXT CHOICE TUNNEL QUEUES PEER PEER PEER "end\n");
 	assert_int_equal(write(fd, "", 1), -1); /* it is sealed */
 	assert_int_equal(handover_read(fd, &again), 0);
 	handover_free(again);
@@ -102,6 +106,10 @@ static void what_is_not_understood_is_refused_whole(void **state)
 		HEAD "tunnel city-a 9 0 23 2 7 -1 8 -1\nend\n", /* stderr */
 		HEAD "tunnel city-a 4294967296 0 23 6 7 -1 8 -1\nend\n",
 		HEAD "tunnel a-name-too-long-x 9 0 23 6 7 -1 8 -1\nend\n",
+		HEAD "queue 9\nend\n",
+		HEAD TUNNEL "queue -1\nend\n",
+		HEAD TUNNEL "queue 9 10\nend\n",
+		HEAD TUNNEL QUEUES QUEUES QUEUES "end\n", /* more than there can be lanes */
 		HEAD TUNNEL "peer AAAA 1 1400\nend\n",
 		HEAD TUNNEL "peer " KEY " 1 1400 \nend\n",
 		HEAD HOOK HOOK "end\n",
@@ -136,16 +144,20 @@ static void descriptors_are_kept_and_closed(void **state)
 {
 	struct handover *h = handover_new();
 	struct handover_tunnel *t = handover_add_tunnel(h, "city-a");
-	int fd = memfd_create("x", MFD_CLOEXEC);
+	int fd = memfd_create("x", MFD_CLOEXEC), queue = memfd_create("y", MFD_CLOEXEC);
 
 	(void)state;
 	t->fds[HANDOVER_TUN] = fd;
+	t->queues[t->n_queues++] = queue;
 	assert_int_equal(handover_keep(h, true), 0);
 	assert_int_equal(fcntl(fd, F_GETFD), 0);
+	assert_int_equal(fcntl(queue, F_GETFD), 0);
 	assert_int_equal(handover_keep(h, false), 0);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fcntl(queue, F_GETFD), FD_CLOEXEC);
 	handover_close(h);
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_int_equal(fcntl(queue, F_GETFD), -1);
 	t->fds[HANDOVER_TUN] = fd;
 	assert_int_equal(handover_keep(h, true), -EBADF);
 	handover_free(h);

@@ -46,7 +46,7 @@ static const struct sample samples[] = {
 		sizeof(struct privsep_start), false, M, false},
 	PLAIN(PRIVSEP_CONTROL_FD, M, true),
 	OF(tunnel, M, false, PRIVSEP_TUNNEL, 3, .ifindex = 7, .mtu = 1420, .name = "city-a"),
-	OF(tun, M, true, PRIVSEP_TUN_FD, 3, PRIVSEP_TAKES_ALL),
+	OF(tun, M, true, PRIVSEP_TUN_FD, 3, PRIVSEP_TAKES_ALL, 1),
 	SLOT(PRIVSEP_UAPI_FD, M, true),
 	OF(udp, M, true, PRIVSEP_UDP_FD, 3, ADDR_V6, true, 51820),
 	SLOT(PRIVSEP_PRIVATE_KEY, M, true),
