@@ -174,10 +174,11 @@ def udp_sockets(pid):
     os.close(process)
 
 
-def test_refused_segmentation_loses_nothing_and_is_said_once(site):
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_refused_segmentation_loses_nothing_and_is_said_once(site, lanes):
     """A socket without checksums sends single datagrams alone: the kernel says EINVAL to others."""
     Whoami(site.host)
-    gate = start_gate(site, {})
+    gate = start_gate(site, {"lanes": lanes})
     assert [s.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1) for s in udp_sockets(gate.vpnd.engine)]
     got = flow.arrives(site.app, site.host, HOST[4], count=2000)
     assert got.broken == 0

@@ -21,7 +21,7 @@ struct place {
 
 struct road {
 	struct crew *crew;
-	const struct lane *model;
+	struct lane *model;
 	const struct road_upcalls *upcalls;
 	void *arg;
 	struct lane_company company;
@@ -95,8 +95,8 @@ static void init_place(struct road *road, size_t thread)
 	place->v6 = (struct crew_post){.fd = -1, .serve = serve_v6};
 }
 
-int road_new(struct crew *crew, const struct lane *model, const struct road_upcalls *upcalls,
-	void *arg, struct road **out)
+int road_new(struct crew *crew, struct lane *model, const struct road_upcalls *upcalls, void *arg,
+	struct road **out)
 {
 	const size_t size = crew_size(crew);
 	struct road *road = calloc(1, sizeof(*road) + size * sizeof(road->places[0]));
@@ -154,26 +154,63 @@ static int join(struct place *place, struct crew_post *post, int fd, uint32_t ev
 	return r;
 }
 
+static void gather_tun(struct tun *model, struct tun *tun)
+{
+	model->refused += tun->refused;
+	model->malformed += tun->malformed;
+	model->fallbacks += tun->fallbacks;
+	tun->refused = tun->malformed = tun->fallbacks = 0;
+}
+
+static void gather_errors(struct udp_errors *model, struct udp_errors *errors)
+{
+	model->dropped += errors->dropped;
+	model->fallbacks += errors->fallbacks;
+	if (errors->newest)
+		model->newest = errors->newest;
+	if (errors->fallback_error)
+		model->fallback_error = errors->fallback_error;
+	*errors = (struct udp_errors){0};
+}
+
+static void gather(const struct place *place, struct lane *lane)
+{
+	struct lane *model = place->road->model;
+
+	gather_tun(&model->tun, &lane->tun);
+	gather_tun(&model->tun, &lane->sink);
+	gather_errors(&model->udp_errors, &lane->udp_errors);
+	model->tun.takes &= lane->sink.takes;
+	model->udp.v4.segments &= lane->udp.v4.segments;
+	model->udp.v6.segments &= lane->udp.v6.segments;
+}
+
 static void stop_place(struct place *place)
 {
+	gather(place, &place->lane);
 	leave(place, &place->tun);
 	leave(place, &place->v4);
 	leave(place, &place->v6);
 }
 
-/* A datagram wakes up one thread, and one more if it comes while that one is at work. */
-static int begin_place(struct place *place)
+static void prepare_place(struct place *place)
 {
 	const struct lane *model = place->road->model;
 	struct lane *lane = &place->lane;
-	int r;
 
 	lane->udp = model->udp;
-	lane->sink = model->tun;
+	lane->sink = (struct tun){.fd = model->tun.fd, .takes = model->tun.takes};
 	lane->mtu = model->mtu;
 	lane->opened = model->opened;
 	lane->opened_arg = model->opened_arg;
-	r = join(place, &place->tun, lane->tun.fd, EPOLLIN);
+}
+
+/* A datagram wakes up one thread, and one more if it comes while that one is at work. */
+static int begin_place(struct place *place)
+{
+	const struct lane *lane = &place->lane;
+	int r = join(place, &place->tun, lane->tun.fd, EPOLLIN);
+
 	if (r == 0)
 		r = join(place, &place->v4, lane->udp.v4.fd, EPOLLIN | EPOLLEXCLUSIVE);
 	if (r == 0)
@@ -205,12 +242,24 @@ int road_begin(struct road *road)
 		return 0;
 	crew_halt(road->crew);
 	road->runs = true;
+	for (size_t i = 0; i < crew_size(road->crew); i++)
+		prepare_place(&road->places[i]);
 	for (size_t i = 0; r == 0 && i < crew_size(road->crew); i++)
 		r = begin_place(&road->places[i]);
 	if (r < 0)
 		stop_places(road);
 	crew_go(road->crew);
 	return r;
+}
+
+void road_gather(struct road *road)
+{
+	if (!road->runs)
+		return;
+	crew_halt(road->crew);
+	for (size_t i = 0; i < crew_size(road->crew); i++)
+		gather(&road->places[i], &road->places[i].lane);
+	crew_go(road->crew);
 }
 
 void road_set_queue(struct road *road, size_t thread, int fd)

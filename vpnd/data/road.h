@@ -26,8 +26,8 @@ struct road_upcalls {
 };
 
 /* A road without traffic. `model` and the upcalls are borrowed. 0 or -ENOMEM. */
-int road_new(struct crew *crew, const struct lane *model, const struct road_upcalls *upcalls,
-	void *arg, struct road **out);
+int road_new(struct crew *crew, struct lane *model, const struct road_upcalls *upcalls, void *arg,
+	struct road **out);
 /* Stops it. NULL is fine. */
 void road_free(struct road *road);
 
@@ -37,6 +37,12 @@ void road_free(struct road *road);
  */
 void road_stop(struct road *road);
 int road_begin(struct road *road);
+
+/*
+ * Have the model know what its lanes counted and gave up since the last time, as road_stop does.
+ * They rest for it.
+ */
+void road_gather(struct road *road);
 
 /*
  * The queue of the TUN that the lane of one thread reads, owned from here on, in the place of the

@@ -13,6 +13,7 @@
 #include "vpnd/engine/pmtu.h"
 #include "vpnd/engine/probe.h"
 #include "vpnd/engine/prober.h"
+#include "vpnd/engine/threads.h"
 #include "vpnd/engine/tunnel.h"
 #include "vpnd/engine/watch.h"
 #include "vpnd/proto/allowedips.h"
@@ -394,6 +395,7 @@ struct json_t *status_json(struct engine *engine, mono_t now, struct wall wall)
 	const struct privsep_start *start = &engine->start;
 
 	watch_look(engine->watch, now);
+	threads_gather(engine);
 	return object((const struct field[]){
 		{"program", json_string("vpnd")},
 		{"version", json_string(GATEHOUSE_VERSION)},

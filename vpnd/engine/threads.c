@@ -100,6 +100,17 @@ void threads_call(struct engine *engine, void (*present)(void *arg), void *arg)
 		present(arg);
 }
 
+void threads_gather(struct engine *engine)
+{
+	if (!engine->crew)
+		return;
+	crew_halt(engine->crew); /* once for all */
+	for (size_t slot = 0; slot < PRIVSEP_TUNNELS; slot++)
+		if (engine->tunnels[slot])
+			road_gather(engine->tunnels[slot]->road);
+	crew_go(engine->crew);
+}
+
 /* Returns as sd_event_wait. */
 static int sleep_unlocked(struct engine *engine)
 {

@@ -32,6 +32,9 @@ void threads_end(struct engine *engine);
  */
 void threads_call(struct engine *engine, void (*present)(void *arg), void *arg);
 
+/* Have each tunnel's own lane know what all of them counted and gave up. */
+void threads_gather(struct engine *engine);
+
 /* As sd_event_loop. */
 int threads_loop(struct engine *engine);
 
