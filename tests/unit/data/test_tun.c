@@ -229,7 +229,7 @@ static void refuse_frames(void)
 
 	if (!filter ||
 		seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(writev), 1,
-			SCMP_A2(SCMP_CMP_GT, 2)) < 0 ||
+			SCMP_A2(SCMP_CMP_GT, 2, 0)) < 0 ||
 		seccomp_load(filter) < 0)
 		_exit(1);
 	seccomp_release(filter);
