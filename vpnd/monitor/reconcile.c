@@ -41,6 +41,7 @@ struct reconcile {
 	void *arg;
 	bool planned; /* the next pass carries out a plan, it does not repair */
 	bool in_pass;
+	bool doubtful;        /* that the newest pass has reached what is wanted */
 	mono_t last;          /* pass that changed something */
 	uint64_t interval_us; /* from that to the next repair */
 	uint64_t n_repairs;   /* steps */
@@ -157,7 +158,9 @@ static int round_once(struct reconcile *r, struct diff **last)
 	if (e < 0)
 		return e;
 	report_problems(r, d);
-	if (d->n_ops == 0 || same_steps(r, *last, d))
+	/* Not seen yet, or undone already: what tells us of that was read in this pass. */
+	r->doubtful = same_steps(r, *last, d) && d->n_ops > 0;
+	if (d->n_ops == 0 || r->doubtful)
 		return 0;
 	if (!r->planned && !*last)
 		note_repair(r, clock_mono());
@@ -176,6 +179,7 @@ static int reach_wanted(struct reconcile *r)
 
 	for (int i = 0; e > 0 && i < ROUNDS_MAX; i++)
 		e = round_once(r, &last);
+	r->doubtful |= e > 0;
 	return e < 0 ? e : 0;
 }
 
@@ -197,6 +201,8 @@ static int pass(struct reconcile *r)
 	/* What could not be read is not known to be as it should be. */
 	if (e < 0 || observe_stale(r->observe))
 		arm(r, RETRY_US);
+	else if (r->doubtful)
+		arm(r, r->interval_us);
 	return e;
 }
 
