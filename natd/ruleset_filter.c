@@ -72,7 +72,8 @@ static void write_own(struct ruleset_out *out)
 
 /* --- forward ---------------------------------------------------------------------------------- */
 
-#define KNOWN "ct state established,related accept"
+/* Of a flow whose first packet passed all of these chains, whether or not it was answered yet. */
+#define KNOWN "ct status confirmed accept"
 
 /* One way through an uplink: how packets are counted by the subnet that they come from or go to. */
 struct direction {
@@ -151,8 +152,7 @@ static void write_forward(struct ruleset_out *out)
 	 */
 	ruleset_note(out, "Known flows go no further than here.");
 	ruleset_rule(out, KNOWN);
-	ruleset_note(out, "Nor do those that nobody has answered yet.");
-	ruleset_rule(out, "ct status confirmed accept");
+	ruleset_rule(out, "ct state established,related accept");
 	ruleset_rule(out, "ct state invalid goto drop_invalid");
 	ruleset_rule(out, "iifname %s goto from_uplink", out->uplinks);
 	for (size_t i = 0; i < 2; i++) {
