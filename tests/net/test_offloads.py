@@ -110,6 +110,23 @@ def test_two_of_ours_with_different_switches(site, ours, theirs, outer):
     check_bulk(site)
 
 
+@pytest.mark.parametrize("ours,theirs", [("all", "none"), ("none", "all")])
+def test_computed_checksum_of_0_is_none_on_no_way(site, ours, theirs):
+    """0 would mean that there is none, which IPv6 does not take: it is sent as 0xffff."""
+    start_two(site, WAYS[ours], WAYS[theirs], 4)
+    for sender, receiver, source, target in ((site.app, site.host, APP[6], HOST[6]),
+                                             (site.host, site.app, HOST[6], APP[6])):
+        with receiver.socket(socket.AF_INET6, socket.SOCK_DGRAM) as there, \
+                sender.socket(socket.AF_INET6, socket.SOCK_DGRAM) as here:
+            there.bind((target, flow.PORT))
+            here.bind((source, flow.PORT + flow.SOURCE_ABOVE))
+            here.connect((target, flow.PORT))
+            row = [flow.checksum_zero(source, target, flow.PORT, 100, i) for i in range(7)]
+            here.sendmsg([b"".join(row)], [(socket.IPPROTO_UDP, flow.UDP_SEGMENT,
+                                            struct.pack("=H", 100))])
+            assert [there.recv(2000) for _ in row] == row
+
+
 @pytest.mark.parametrize("way", ["all", "none"])
 def test_loss_and_reordering_spoil_nothing(site, way):
     Whoami(site.host)
