@@ -131,3 +131,24 @@ def test_enclosure_leaves_nothing_however_it_ends(sig):
             run.kill()
         wait_until(lambda: not sleepers(), "all processes are gone")
     assert namespaces() == before
+
+
+def test_peer_is_fetched_once_for_all_who_ask(tmp_path):
+    """With an apt-get and a dpkg of our own, which take their time."""
+    fake = tmp_path / "bin"
+    fake.mkdir()
+    for name, body in (("apt-get", 'case "$*" in *sid*|*update|*download*) ;; *) exec /usr/bin/apt-get "$@";; esac\n'
+                        'sleep 0.3; echo x >>"$FETCHED"; : >wireguard-go_1.deb'),
+                       ("dpkg", 'mkdir -p "$3/usr/bin"; cp "$PEER" "$3/usr/bin/wireguard-go"')):
+        (fake / name).write_text(f"#!/bin/sh\n{body}\n")
+        (fake / name).chmod(0o755)
+    peer = tmp_path / "peer"
+    peer.write_text("#!/bin/sh\necho wireguard-go v9\n")
+    peer.chmod(0o755)
+    words = {**os.environ, "PATH": f"{fake}:{os.environ['PATH']}", "PEER": str(peer),
+             "BUILD": str(tmp_path / "build"), "FETCHED": str(tmp_path / "fetched")}
+    asked = [subprocess.Popen([TREE / "scripts" / "fetch-peer"], env=words, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
+    said = [each.communicate(timeout=30) for each in asked]
+    assert {err for _, err in said} == {"fetch-peer: wireguard-go v9\n"}
+    assert len((tmp_path / "fetched").read_text().split()) == 2  # update and download
