@@ -141,7 +141,7 @@ static bool fits_label(const union privsep_message *m)
 
 static bool fits_peer_state(const union privsep_message *m)
 {
-	return is_bool(&m->peer_state.up) &&
+	return is_bool(&m->peer_state.up) && is_bool(&m->peer_state.proven) &&
 	       is_text(m->peer_state.reason, sizeof(m->peer_state.reason));
 }
 

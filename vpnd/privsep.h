@@ -270,6 +270,7 @@ struct privsep_peer_state {
 	uint32_t slot;
 	uint8_t public_key[32];
 	bool up;
+	bool proven; /* it has answered, at some time */
 	char reason[PRIVSEP_REASON];
 };
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree
 
-from lab.gatehouse import BUILD
+from lab.gatehouse import BUILD, SANITIZED
 from lab.site import TREE
 
 PROGRAMS = BUILD / "tests" / "bench"
@@ -51,7 +51,8 @@ def test_responder_needs_four_operations_of_x25519_for_a_handshake():
 
 def test_every_one_of_many_peers_is_found():
     got = json.loads(output(PROGRAMS / "lookups", 1000))
-    assert got["v4_ns"] > 0 and got["v6_ns"] > 0 and 0 < got["heap"] < 8000
+    assert got["v4_ns"] > 0 and got["v6_ns"] > 0 and got["heap"] < 8000
+    assert got["heap"] > 0 or SANITIZED  # which has a heap of its own
 
 
 def test_blast_counts_what_arrives_one_by_one_and_in_runs(site):

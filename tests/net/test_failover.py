@@ -57,6 +57,25 @@ def test_no_packet_is_lost_when_a_tunnel_is_used_again(site, policy):
         assert lost == 0 and not flow.lost_since(1)
 
 
+def test_restart_while_the_first_path_is_black_costs_a_second(site, measured):
+    """Nothing is remembered, but a tunnel that answers is worth more than one that has not yet."""
+    pair = Pair(site, probe_ms=1000)
+    pair.answer_where_asked()
+    wait_until(pair.works, "both families work")
+    pair.blacken()
+    wait_until(lambda: via(pair) == {pair.name} and pair.works(), "all goes by the second", 30)
+    flow = Flow(site.app, HOST[4])
+
+    def restart():
+        pair.vpnd.stop()
+        pair.vpnd.start()
+        wait_until(lambda: via(pair) == {pair.name} and pair.works(), "all goes by the second", 30)
+
+    lost, silence_s = flow.during(restart)
+    measured(f"restart on a black path: {lost} lost, {silence_s * 1000:.0f} ms")
+    assert silence_s < 5
+
+
 def test_guard_answers_when_all_tunnels_are_down(site):
     pair = Pair(site)
     wait_until(pair.works, "both families work")

@@ -16,7 +16,7 @@ import time
 import pytest
 
 from lab.city import GW_ADDRESSES, TO_CITY, CityGateway
-from lab.gatehouse import VPND
+from lab.gatehouse import SANITIZED, VPND
 from lab.process import children, status
 from lab.site import CITY, PORT, TUNNEL_CITY, uri
 from lab.uapi import Client, ask, error, hexed, peers, values
@@ -25,7 +25,7 @@ from lab.wireguard import Device, Keys, wg_interface, wg_peer
 
 PING_INTERVAL = 0.02
 # Of both processes at any time, with every client at its worst; a sanitizer keeps what is freed.
-MOST_MB = 640 if b"__asan_init" in VPND.read_bytes() else 160
+MOST_MB = 640 if SANITIZED else 160
 HUGE = 130_000
 SEEDS = range(40)
 

@@ -340,6 +340,7 @@ void judge_peer(const struct judge_input *in, struct judgement *out)
 	const struct peer_info *peer = &in->peer;
 	uint64_t patience_s = peer->has_session ? JUDGE_UNANSWERED_KEYS_S : JUDGE_UNANSWERED_S;
 
+	out->proven = mono_is_set(peer->last_session);
 	if (is_impossible(in, out))
 		return;
 	if (peer->path.remote.addr.family == ADDR_NONE)

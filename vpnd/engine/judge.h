@@ -44,6 +44,7 @@ const char *judge_state_name(enum judge_state state);
 
 struct judgement {
 	enum judge_state state;
+	bool proven;             /* of a peer: it has answered, at some time */
 	char reason[JUDGE_TEXT]; /* in words with the counters behind it; empty: nothing to say */
 	char advice[JUDGE_TEXT]; /* what to try next; empty: nothing */
 };

@@ -105,6 +105,8 @@ static void on_event(void *arg, struct peer *peer, enum device_event event)
 		return;
 	case EVENT_SESSION:
 		extra->session_wall = clock_wall();
+		if (!extra->liveness.judged.proven)
+			watch_soon(tunnel->engine->watch);
 		log_debug("%s: new session with %s", tunnel->name, label);
 		break;
 	case EVENT_HANDSHAKE_FAILED:

@@ -18,12 +18,14 @@
 enum {
 	LINES_PER_MINUTE = 60,
 	PERIOD_US = 1000 * 1000,
+	SOON_US = 100 * 1000, /* hundreds of peers may answer at once */
 	ACCURACY_US = 100 * 1000,
 };
 
 struct watch {
 	struct engine *engine;
 	sd_event_source *timer;
+	bool soon;              /* the timer is set to a moment from now, not to its period */
 	struct log_limit limit; /* hundreds of peers may go down at once */
 };
 
@@ -57,6 +59,7 @@ static void tell_monitor(
 		.type = PRIVSEP_PEER_STATE,
 		.slot = tunnel->slot,
 		.up = found->state != JUDGE_DOWN,
+		.proven = found->proven,
 	};
 
 	if (tunnel->engine->start.uapi_only)
@@ -95,7 +98,7 @@ static void judge_one(
 
 static void look_at(struct watch *watch, struct tunnel *tunnel, mono_t now)
 {
-	bool alone = device_peer_count(tunnel->device) == 1;
+	bool alone = device_peer_count(tunnel->device) == 1, changed, news;
 	struct judge_tally tally = {0};
 	struct judgement found;
 	struct peer *peer = NULL;
@@ -108,11 +111,12 @@ static void look_at(struct watch *watch, struct tunnel *tunnel, mono_t now)
 		judge_one(tunnel, peer, now, &found);
 		label = tunnel_peer_label(peer, room);
 		judge_tally_add(&tally, label, &found);
-		if (!mark(&known->liveness, &found, now))
-			continue;
-		if (!alone)
+		news = found.proven && !known->liveness.judged.proven;
+		changed = mark(&known->liveness, &found, now);
+		if (changed && !alone)
 			say(watch, tunnel->name, label, &found, now);
-		tell_monitor(tunnel, peer, &found);
+		if (changed || news)
+			tell_monitor(tunnel, peer, &found);
 	}
 	judge_tunnel(&tally, &found);
 	if (mark(&tunnel->liveness, &found, now))
@@ -124,6 +128,15 @@ void watch_look(struct watch *watch, mono_t now)
 	for (size_t slot = 0; slot < PRIVSEP_TUNNELS; slot++)
 		if (watch->engine->tunnels[slot])
 			look_at(watch, watch->engine->tunnels[slot], now);
+}
+
+void watch_soon(struct watch *watch)
+{
+	if (watch->soon)
+		return;
+	watch->soon = true;
+	sd_event_source_set_time_relative(watch->timer, SOON_US);
+	engine_poke(watch->engine);
 }
 
 /* What the config declares is tried for ever, with or without traffic for it. */
@@ -142,6 +155,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 	mono_t now = clock_mono();
 
 	(void)usec;
+	watch->soon = false;
 	keep_up(watch, now);
 	watch_look(watch, now);
 	return sd_event_source_set_time_relative(source, PERIOD_US);

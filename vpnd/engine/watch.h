@@ -27,6 +27,9 @@ struct watch_mark {
 int watch_new(struct engine *engine, struct watch **out);
 void watch_free(struct watch *watch);
 
+/* Look in a moment, for something that matters to routes has happened. */
+void watch_soon(struct watch *watch);
+
 /* Look at once, so that all marks are those of `now`. */
 void watch_look(struct watch *watch, mono_t now);
 

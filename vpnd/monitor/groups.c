@@ -14,6 +14,8 @@
 #include "base/cleanup.h"
 #include "netlink/model.h"
 
+enum { PATIENCE_MS = 300 }; /* with tunnels that have not answered yet */
+
 /* --- keys ----------------------------------------------------------------------------------------
  */
 
@@ -256,15 +258,37 @@ uint8_t groups_here(const struct group *group, struct held *const *tunnels)
 	return set;
 }
 
-static uint8_t who_is_up(const struct group *group, struct held *const *tunnels)
+/* Those of `set` that the question is answered with true for. */
+static uint8_t those_who(const struct group *group, struct held *const *tunnels, uint8_t set,
+	bool (*question)(const struct held *, const struct prefix *))
 {
-	uint8_t set = groups_here(group, tunnels);
-
 	for (uint8_t i = 0; i < group->policy.n; i++)
-		if (set & 1U << i &&
-			!held_carries(tunnels[group->members[i].tunnel], &group->prefix))
+		if (set & 1U << i && !question(tunnels[group->members[i].tunnel], &group->prefix))
 			set &= (uint8_t) ~(1U << i);
 	return set;
+}
+
+/*
+ * After a start everybody counts as up. When one has answered, those who have not get a moment
+ * more, and then count as down until they do: the first path may be black.
+ */
+static uint8_t who_is_up(
+	struct group *group, struct held *const *tunnels, mono_t now, mono_t *look_again)
+{
+	uint8_t up = those_who(group, tunnels, groups_here(group, tunnels), held_carries);
+	uint8_t proven = those_who(group, tunnels, up, held_is_proven);
+	mono_t over;
+
+	if (!proven)
+		return up;
+	if (!mono_is_set(group->proven_since))
+		group->proven_since = now;
+	over = mono_add_ms(group->proven_since, PATIENCE_MS);
+	if (!mono_before(now, over))
+		return proven;
+	if (proven != up)
+		*look_again = mono_min(*look_again, over);
+	return up;
 }
 
 mono_t groups_update(struct groups *groups, struct held *const *tunnels, mono_t now)
@@ -274,9 +298,9 @@ mono_t groups_update(struct groups *groups, struct held *const *tunnels, mono_t 
 	for (size_t i = 0; i < groups->n; i++) {
 		struct group *group = &groups->all[i];
 		mono_t next = MONO_NEVER;
+		uint8_t up = who_is_up(group, tunnels, now, &first);
 
-		choice_update(
-			&group->choice, &group->policy, who_is_up(group, tunnels), now, &next);
+		choice_update(&group->choice, &group->policy, up, now, &next);
 		first = mono_min(first, next);
 	}
 	return first;

@@ -28,6 +28,7 @@ struct group {
 	struct choice_policy policy;
 	struct group_member members[VPND_CONF_VIA_MAX]; /* policy.n of them, best first */
 	struct choice choice;
+	mono_t proven_since; /* one of its tunnels has answered; unset: none has */
 };
 
 struct groups {

@@ -158,6 +158,7 @@ static void adopt_peers(struct held *h, const struct handover_tunnel *from)
 		if (peer < 0)
 			continue;
 		h->peers[peer].down = from->peers[i].down;
+		h->peers[peer].proven = !from->peers[i].down;
 		h->peers[peer].pmtu = from->peers[i].pmtu;
 	}
 }
@@ -278,6 +279,7 @@ static void inherit_peers(const struct held *old, struct held *h)
 			continue;
 		host = old->conf->peers[j].endpoint.host;
 		h->peers[i].down = old->peers[j].down;
+		h->peers[i].proven = old->peers[j].proven;
 		h->peers[i].pmtu = old->peers[j].pmtu;
 		if (peer->endpoint.host && peer->endpoint.address.addr.family == ADDR_NONE &&
 			host && strcmp(host, peer->endpoint.host) == 0) {
@@ -428,19 +430,40 @@ bool held_peer_covers(const struct vpnd_peer_conf *peer, const struct prefix *pr
 	return false;
 }
 
-bool held_carries(const struct held *h, const struct prefix *prefix)
+static bool is_up(const struct held_peer *peer)
 {
-	bool covered = false, any_up = h->conf->n_peers == 0;
+	return !peer->down;
+}
+
+static bool is_proven(const struct held_peer *peer)
+{
+	return !peer->down && peer->proven;
+}
+
+static bool some_that_carries(
+	const struct held *h, const struct prefix *prefix, bool (*fits)(const struct held_peer *))
+{
+	bool covered = false, any = h->conf->n_peers == 0;
 
 	for (size_t i = 0; i < h->conf->n_peers; i++) {
-		any_up |= !h->peers[i].down;
+		any |= fits(&h->peers[i]);
 		if (!held_peer_covers(&h->conf->peers[i], prefix))
 			continue;
-		if (!h->peers[i].down)
+		if (fits(&h->peers[i]))
 			return true;
 		covered = true;
 	}
-	return !covered && any_up;
+	return !covered && any;
+}
+
+bool held_carries(const struct held *h, const struct prefix *prefix)
+{
+	return some_that_carries(h, prefix, is_up);
+}
+
+bool held_is_proven(const struct held *h, const struct prefix *prefix)
+{
+	return some_that_carries(h, prefix, is_proven);
 }
 
 uint32_t held_mtu(const struct held *h, const struct prefix *prefix)

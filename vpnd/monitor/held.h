@@ -24,6 +24,7 @@
 struct held_peer {
 	struct endpoint endpoint; /* as configured or resolved last; ADDR_NONE: not yet */
 	bool down;                /* the engine says so; unknown counts as up */
+	bool proven;              /* it has answered since this program knows it */
 	uint32_t pmtu;            /* bytes, as the engine measured it last; 0: not measured */
 };
 
@@ -138,5 +139,8 @@ uint32_t held_mtu(const struct held *h, const struct prefix *prefix);
  * peer where none has.
  */
 bool held_carries(const struct held *h, const struct prefix *prefix);
+
+/* The same of what has answered, too. True without peers: nobody could. */
+bool held_is_proven(const struct held *h, const struct prefix *prefix);
 
 #endif

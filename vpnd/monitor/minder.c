@@ -124,6 +124,10 @@ static void on_peer_state(struct monitor *m, struct held *h, const struct privse
 	if (i < 0)
 		return; /* not of the config: no route depends on it */
 	resolve_state(m->resolve, h->slot, told->public_key, told->up);
+	if (told->proven && !h->peers[i].proven) {
+		h->peers[i].proven = true;
+		reconcile_soon(m->reconcile);
+	}
 	if (h->peers[i].down == !told->up || !may_change(m))
 		return;
 	h->peers[i].down = !told->up;

@@ -237,6 +237,24 @@ static void failover_goes_by_the_first_that_is_up(void **state)
 	assert_string_equal(hops(f, ROUTE_241, text), "11");
 }
 
+/* After a start: the first may be on its way, but not for long if the second is there. */
+static void tunnel_that_has_answered_is_worth_more_than_one_that_has_not(void **state)
+{
+	struct fixture *f = *state;
+	char text[64];
+
+	assert_string_equal(hops(f, ROUTE_241, text), "11");
+	f->peers[1][0].proven = true;
+	assert_string_equal(hops(f, ROUTE_241, text), "11");
+	assert_true(mono_before(groups_update(f->groups, f->tunnels, f->now), MONO_NEVER));
+	f->now.us += US_PER_S / 2;
+	assert_string_equal(hops(f, ROUTE_241, text), "12");
+	f->peers[0][0].proven = true;
+	assert_string_equal(hops(f, ROUTE_241, text), "12");
+	f->now.us += 5 * US_PER_S; /* the hold time */
+	assert_string_equal(hops(f, ROUTE_241, text), "11");
+}
+
 /* Then the guards answer at once, instead of a tunnel that drops. */
 static void nothing_leads_into_tunnels_that_are_all_down(void **state)
 {
@@ -351,6 +369,7 @@ int main(void)
 		TEST(rules_of_the_config_stay_as_long_as_the_guards_they_lead_to),
 		TEST(links_are_up_with_mtu_and_addresses),
 		TEST(failover_goes_by_the_first_that_is_up),
+		TEST(tunnel_that_has_answered_is_worth_more_than_one_that_has_not),
 		TEST(nothing_leads_into_tunnels_that_are_all_down),
 		TEST(only_the_peer_that_has_the_prefix_counts),
 		TEST(ecmp_goes_by_all_that_are_up),

@@ -230,6 +230,7 @@ static void booleans_are_zero_or_one(void **state)
 		assert_int_equal(passes(PRIVSEP_LINK, FIELD(link, gone), byte), good);
 		assert_int_equal(passes(PRIVSEP_ROUTE, FIELD(route, installed), byte), good);
 		assert_int_equal(passes(PRIVSEP_PEER_STATE, FIELD(peer_state, up), byte), good);
+		assert_int_equal(passes(PRIVSEP_PEER_STATE, FIELD(peer_state, proven), byte), good);
 	}
 }
 
