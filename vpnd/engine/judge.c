@@ -217,6 +217,15 @@ static void advise_icmp(const struct judge_input *in, struct judgement *out)
 	}
 }
 
+/* An ICMP error tells of the place that it is about; the peer may have another one since. */
+static bool is_reported(const struct judge_input *in)
+{
+	const struct trouble *trouble = in->trouble;
+
+	return trouble_is_fresh(&trouble->reported, in->now) &&
+	       endpoint_equal(&trouble->icmp.to, &in->peer.path.remote);
+}
+
 /* `tried` says what of ours has no answer. */
 static void judge_nothing_returns(
 	const struct judge_input *in, const char *tried, struct judgement *out)
@@ -226,7 +235,7 @@ static void judge_nothing_returns(
 
 	if (trouble_is_fresh(&trouble->refused, in->now)) {
 		explain_refusal(in, out);
-	} else if (trouble_is_fresh(&trouble->reported, in->now)) {
+	} else if (is_reported(in)) {
 		judge(out, JUDGE_DOWN, "%s, nothing returns but ICMP %s from %s (%u)", tried,
 			trouble_kind_name(trouble_kind(&trouble->icmp)),
 			addr_format(&trouble->icmp.from, from), trouble->reported.times);

@@ -30,6 +30,9 @@ void trouble_refused(struct trouble *trouble, int error, mono_t now)
 
 void trouble_reported(struct trouble *trouble, const struct errqueue_icmp *icmp, mono_t now)
 {
+	/* Of a peer that has another endpoint now, those about the old one do not count. */
+	if (!endpoint_equal(&trouble->icmp.to, &icmp->to))
+		trouble->reported = (struct trouble_count){0};
 	count(&trouble->reported, now);
 	trouble->icmp = *icmp;
 }

@@ -31,7 +31,8 @@ struct peer_case {
 	int error;                 /* why */
 	unsigned int icmp;         /* errors from 198.51.100.1, a second ago */
 	uint8_t icmp_type, icmp_code;
-	bool icmp_v6; /* from 2001:db8::1 */
+	bool icmp_v6;    /* from 2001:db8::1 */
+	bool icmp_stale; /* they are of an endpoint that the peer had before */
 	enum judge_state state;
 	const char *reason;
 	const char *advice; /* a part of it; NULL: none */
@@ -260,6 +261,17 @@ static const struct peer_case peer_cases[] = {
 		.reason = "we send (3 handshakes since 10:14:31 UTC), nothing returns but ICMP "
 			  "administratively prohibited from 198.51.100.1 (1)",
 		.advice = "have udp/51820 to 192.0.2.10 opened"},
+	{.what = "ICMP errors of an endpoint that it had before",
+		.attempts = 3,
+		.unanswered_s = 12,
+		.icmp = 3,
+		.icmp_stale = true,
+		.icmp_type = 3,
+		.icmp_code = 1,
+		.state = JUDGE_DOWN,
+		.reason =
+			"we send (3 handshakes since 10:14:31 UTC), nothing returns, no ICMP error",
+		.advice = "check endpoint and public_key"},
 	{.what = "ICMP errors while all is well, which anyone can forge",
 		.has_session = true,
 		.session_s = 20,
@@ -406,7 +418,8 @@ static void judge_case(const struct peer_case *c, struct judgement *out)
 		.refused = {c->refused, ago(1), ago(1)},
 		.error = c->error,
 		.reported = {c->icmp, ago(1), ago(1)},
-		.icmp = {.from = c->icmp_v6 ? ROUTER_V6 : ROUTER_V4,
+		.icmp = {.to = {PEER, c->icmp_stale ? 51821 : 51820},
+			.from = c->icmp_v6 ? ROUTER_V6 : ROUTER_V4,
 			.type = c->icmp_type,
 			.code = c->icmp_code},
 	};
