@@ -83,10 +83,12 @@ bool choice_update(
 
 int choice_backup(const struct choice *c, const struct choice_policy *policy, uint8_t here)
 {
-	uint8_t others = c->up & (uint8_t)~c->chosen;
+	/* Nobody carries: the first is waited for, and is not its own backup. */
+	uint8_t first = c->chosen ? c->chosen : 1;
+	uint8_t others = c->up & (uint8_t)~first;
 
 	if (!others)
-		others = here & (uint8_t)~c->chosen;
+		others = here & (uint8_t)~first;
 	for (int i = 0; i < policy->n; i++)
 		if (has(others, (uint8_t)i))
 			return i;

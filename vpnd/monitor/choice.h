@@ -41,7 +41,10 @@ _Static_assert(VPND_CONF_VIA_MAX <= 8, "a bit for each");
 bool choice_update(
 	struct choice *c, const struct choice_policy *policy, uint8_t up, mono_t now, mono_t *next);
 
-/* Who takes over if all chosen are lost: one that is up, else any of `here` (bits); -1: nobody. */
+/*
+ * Who takes over if all chosen are lost, or before the first comes back when none is chosen: one
+ * that is up, else any of `here` (bits); -1: nobody.
+ */
 int choice_backup(const struct choice *c, const struct choice_policy *policy, uint8_t here);
 
 #endif

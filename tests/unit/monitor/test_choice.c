@@ -116,6 +116,18 @@ static void backup_is_up_if_it_can_be(void **state)
 	assert_int_equal(choice_backup(&c, &back, A), -1);
 }
 
+static void the_first_of_those_that_are_down_is_not_its_own_backup(void **state)
+{
+	struct choice c = {0};
+
+	(void)state;
+	look(&c, &back, A, 1);
+	look(&c, &back, 0, 2);
+	assert_int_equal(choice_backup(&c, &back, A | B | C), 1);
+	assert_int_equal(choice_backup(&c, &back, A | C), 2);
+	assert_int_equal(choice_backup(&c, &back, A), -1);
+}
+
 /* Whatever happens: nobody who is down carries, somebody does if anybody is up, and the time to
  * look again is ahead. */
 static void choice_is_always_of_those_that_are_up(void **state)
@@ -157,6 +169,7 @@ int main(void)
 		cmocka_unit_test(failover_prefers_one_that_has_stayed_to_a_better_one_that_has_not),
 		cmocka_unit_test(ecmp_members_leave_at_once_and_join_when_they_have_stayed),
 		cmocka_unit_test(backup_is_up_if_it_can_be),
+		cmocka_unit_test(the_first_of_those_that_are_down_is_not_its_own_backup),
 		cmocka_unit_test(choice_is_always_of_those_that_are_up),
 	};
 
