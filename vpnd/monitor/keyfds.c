@@ -17,8 +17,12 @@ struct keyfds_file {
 	struct timespec changed; /* when it was opened */
 };
 
-static int open_file(const char *path, const struct conf_where *where, struct keyfds_file *out,
-	char *err, size_t errlen)
+#define MAKE_PRIVATE "; to make a key: vpnctl key ensure FILE"
+#define MAKE_PRESHARED "; to make one for both sides: (umask 077; vpnctl genpsk >FILE)"
+
+/* `make` is what to do if there is no such file. */
+static int open_file(const char *path, const char *make, const struct conf_where *where,
+	struct keyfds_file *out, char *err, size_t errlen)
 {
 	char why[512];
 	struct stat st;
@@ -26,7 +30,7 @@ static int open_file(const char *path, const struct conf_where *where, struct ke
 
 	if (r < 0) {
 		snprintf(err, errlen, "%s:%d: %s%s", where->file, where->line, why,
-			r == -ENOENT ? "; to make a key: vpnctl key ensure FILE" : "");
+			r == -ENOENT ? make : "");
 		return r;
 	}
 	if (fstat(out->fd, &st) < 0)
@@ -49,13 +53,13 @@ int keyfds_open(const struct vpnd_tunnel_conf *conf, struct keyfds *out, char *e
 	}
 	for (size_t i = 0; i < k.n; i++)
 		k.files[i].fd = -1;
-	r = open_file(conf->private_key_file, &conf->where, &k.files[0], err, errlen);
+	r = open_file(conf->private_key_file, MAKE_PRIVATE, &conf->where, &k.files[0], err, errlen);
 	for (size_t i = 0; r == 0 && i < conf->n_peers; i++) {
 		const struct vpnd_peer_conf *peer = &conf->peers[i];
 
 		if (peer->preshared_key_file)
-			r = open_file(peer->preshared_key_file, &peer->where, &k.files[i + 1], err,
-				errlen);
+			r = open_file(peer->preshared_key_file, MAKE_PRESHARED, &peer->where,
+				&k.files[i + 1], err, errlen);
 	}
 	if (r < 0)
 		keyfds_close(&k);

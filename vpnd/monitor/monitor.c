@@ -123,7 +123,9 @@ static int find_user(struct monitor *m)
 	}
 	if (r < 0)
 		log_err("engine_user \"%s\": %s", name,
-			r == -EPERM ? "may not be root" : strerror(-r));
+			r == -EPERM    ? "may not be root"
+			: r == -ENOENT ? "there is no such user"
+				       : strerror(-r));
 	return r;
 }
 
