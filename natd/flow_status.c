@@ -124,10 +124,12 @@ static json_t *json_destination(const struct busiest *busiest, uint32_t usable)
 	uint32_t ports = ports_of(busiest->protocol, usable);
 	char address[ADDR_STRLEN], public[ADDR_STRLEN], protocol[FLOW_PROTOCOL_STRLEN];
 
-	return json_pack("{s:s, s:s, s:i, s:s, s:I, s:I, s:f}", "protocol",
+	/* What ICMP has there is type and code. */
+	return json_pack("{s:s, s:s, s:o, s:s, s:I, s:I, s:f}", "protocol",
 		flow_words_protocol(busiest->protocol, protocol), "address",
-		addr_format(&busiest->address, address), "port", (int)busiest->port, "nat",
-		addr_format(&busiest->public, public), "active", (json_int_t)busiest->flows,
+		addr_format(&busiest->address, address), "port",
+		conntrack_has_ports(busiest->protocol) ? json_integer(busiest->port) : json_null(),
+		"nat", addr_format(&busiest->public, public), "active", (json_int_t)busiest->flows,
 		"ports", (json_int_t)ports, "share",
 		busiest->flows < ports ? (double)busiest->flows / ports : 1.0);
 }

@@ -122,6 +122,8 @@ static char *destination(const struct reply_busiest *busiest)
 	_cleanup_free_ char *address = foreign_text(busiest->address, FOREIGN_WORD);
 	char *text = NULL;
 
+	if (address && busiest->port == FIELD_UNKNOWN)
+		return cleanup_take(address);
 	if (!address || asprintf(&text, strchr(address, ':') ? "[%s]:%" PRId64 : "%s:%" PRId64,
 				address, busiest->port) < 0)
 		return NULL;

@@ -198,6 +198,8 @@ def test_flows_without_ports_are_killed_too(site, natd, family, proto):
     del natd
     assert site.app.reaches(WEB[family])
     assert [each["source_port"] for each in flows(site, "--proto", proto)] == [None]
+    wait_until(lambda: nat(site)["busiest"], "it is seen")
+    assert [each["port"] for each in nat(site)["busiest"]] == [None]
     done = Vpnctl(site.gw).run("flows", "--kill", "--proto", proto)
     assert done.stdout.startswith("1 flows ended") and not flows(site, "--proto", proto)
 
