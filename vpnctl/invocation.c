@@ -213,6 +213,21 @@ static int take_command(char *const *argv, struct invocation *inv, char *err)
 	return unknown_command(argv, err);
 }
 
+/* What follows may be the second word of another command, with a slip. */
+static int too_many(const struct invocation *inv, char *err)
+{
+	const struct command *command = inv->command;
+	char typed[WORDS_LEN];
+	const char *meant;
+
+	snprintf(typed, sizeof(typed), "%s %s", command->words, inv->arguments[0]);
+	meant = nearest_command(typed);
+	if (command->max == 0 && meant && strchr(meant, ' ') && strcmp(meant, command->words) != 0)
+		return unknown(err, "command", typed, meant);
+	return wrong(err, "%s takes %s%s", command->words, command->max ? "only " : "no arguments",
+		command->arguments);
+}
+
 static int check_fit(const struct invocation *inv, uint32_t given, char *err)
 {
 	const struct command *command = inv->command;
@@ -225,8 +240,7 @@ static int check_fit(const struct invocation *inv, uint32_t given, char *err)
 	if (inv->n_arguments < command->min)
 		return wrong(err, "%s needs %s", command->words, command->arguments);
 	if (inv->n_arguments > command->max)
-		return wrong(err, "%s takes %s%s", command->words,
-			command->max ? "only " : "no arguments", command->arguments);
+		return too_many(inv, err);
 	return 0;
 }
 

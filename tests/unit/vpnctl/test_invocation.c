@@ -104,6 +104,9 @@ static void wrong_lines_are_refused_with_what_was_meant(void **state)
 	assert_refused("status --kill", "status takes no --kill");
 	assert_refused("wait --for nat --limit 3", "wait takes no --limit");
 	assert_refused("status now", "status takes no arguments");
+	assert_refused(
+		"nat undrian", "unknown command \"nat undrian\", did you mean \"nat undrain\"?");
+	assert_refused("nat now", "nat takes no arguments");
 	assert_refused("key ensure", "key ensure needs FILE");
 	assert_refused("key ensure a b", "key ensure takes only FILE");
 	assert_refused("wait --timeout 1s", "--timeout takes seconds, 0 to 86400");
