@@ -79,7 +79,8 @@ static int take_dir(struct import *import)
 
 	import->dir = given ? realpath(given, NULL) : strdup(KEYS_DIR);
 	if (!import->dir)
-		return failed("--keys: %s", strerror(errno));
+		return failed("%s: %s%s", given ?: KEYS_DIR, strerror(errno),
+			errno == ENOENT ? "; to make it: mkdir -m 700 DIR" : "");
 	for (const char *c = import->dir; *c; c++)
 		if (*c < ' ' || *c > '~')
 			return failed("--keys: the path holds what a config cannot");
