@@ -68,6 +68,21 @@ static bool tunnel_is_up(
 		      : no(why, "not there", "vpnd has no tunnel of this name");
 }
 
+/* A tunnel has its routes from the start; that somebody is at its other end shows later. */
+static bool was_answered(
+	const struct report *report, const struct reply_route *route, char why[static WAIT_WHY_LEN])
+{
+	const char *const *via = route->via.items;
+	const struct reply_tunnel *tunnel = NULL;
+
+	for (size_t i = 0; i < route->via.n; i++) {
+		tunnel = report_tunnel(report, via[i]);
+		if (!tunnel || tunnel->handshake_age_s != FIELD_UNKNOWN)
+			return true;
+	}
+	return !tunnel || no(why, "not reached yet", tunnel->reason);
+}
+
 static bool route_is_reachable(
 	const struct report *report, const char *prefix, char why[static WAIT_WHY_LEN])
 {
@@ -75,8 +90,10 @@ static bool route_is_reachable(
 
 	if (!route)
 		return no(why, "not there", "vpnd has no route for this prefix");
-	return route->state == REPLY_REACHABLE ||
-	       no(why, reply_reach_words[route->state] ?: "in no known state", NULL);
+	if (route->state != REPLY_REACHABLE)
+		return no(
+			why, reply_reach_words[route->state] ?: "in no known state", route->reason);
+	return was_answered(report, route, why);
 }
 
 bool wait_reached(

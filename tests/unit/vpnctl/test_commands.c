@@ -144,10 +144,11 @@ static void stop(pid_t pid, const char *name)
 	unlink(path);
 }
 
-#define VPND(state, reach)                                                 \
-	"{\"host\":\"gw\",\"tunnels\":[{\"name\":\"a\",\"state\":\"" state \
-	"\",\"reason\":\"nobody\\nhome\"}],"                               \
+#define VPND_AFTER(state, handshake_s, reach)                                    \
+	"{\"host\":\"gw\",\"tunnels\":[{\"name\":\"a\",\"state\":\"" state       \
+	"\",\"reason\":\"nobody\\nhome\",\"handshake_age_s\":" handshake_s "}]," \
 	"\"routes\":[{\"prefix\":\"10.0.0.0/8\",\"via\":\"a\",\"state\":\"" reach "\"}]}"
+#define VPND(state, reach) VPND_AFTER(state, "5", reach)
 #define NATD "{\"host\":\"gw\",\"state\":\"up\",\"uplinks\":[]}"
 
 /* --- tests --------------------------------------------------------------------------------------
@@ -201,6 +202,20 @@ static void wait_returns_as_soon_as_it_is_so(void **state)
 	assert_int_equal(vpnctl("wait --for tunnel=a --timeout 20", ""), EXIT_WELL);
 	assert_string_equal(err, "");
 	assert_int_equal(vpnctl("wait --for prefix=10.0.0.0/8 --timeout 0", ""), EXIT_WELL);
+	stop(vpnd, "vpnd");
+}
+
+static void wait_for_a_prefix_is_for_an_answer_too(void **state)
+{
+	pid_t vpnd =
+		serve("vpnd", (struct play){.status = VPND_AFTER("degraded", "null", "reachable"),
+				      .later = VPND("degraded", "reachable")});
+
+	(void)state;
+	assert_int_equal(vpnctl("wait --for prefix=10.0.0.0/8 --timeout 0", ""), EXIT_FAILED);
+	assert_string_equal(err, "vpnctl: after 0 s prefix=10.0.0.0/8 is not reached yet: "
+				 "nobody\\x0ahome\n");
+	assert_int_equal(vpnctl("wait --for prefix=10.0.0.0/8 --timeout 20", ""), EXIT_WELL);
 	stop(vpnd, "vpnd");
 }
 
@@ -383,6 +398,7 @@ int main(void)
 		cmocka_unit_test(a_daemon_that_is_not_there_is_named_with_its_socket),
 		cmocka_unit_test(status_exits_by_what_the_daemons_say),
 		cmocka_unit_test(wait_returns_as_soon_as_it_is_so),
+		cmocka_unit_test(wait_for_a_prefix_is_for_an_answer_too),
 		cmocka_unit_test(wait_says_at_its_end_why_it_is_not_so),
 		cmocka_unit_test(reload_prints_every_error_on_a_line_of_its_own),
 		cmocka_unit_test(a_filter_that_is_none_is_refused_before_anybody_is_asked),
