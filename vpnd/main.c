@@ -88,6 +88,20 @@ static int serve(const struct monitor_options *asked)
 	return monitor_main(&options);
 }
 
+/* A longer name would be cut, and one with a slash be a path to the socket elsewhere. */
+static bool is_ifname(const char *name)
+{
+	char safe[64];
+
+	if (conf_is_ifname(name))
+		return true;
+	fprintf(stderr,
+		"vpnd: \"%s\" is no interface name, 1 to 15 of A-Z a-z 0-9 _ = + . -\n"
+		"Try: vpnd --help\n",
+		log_escape(name, strlen(name), safe, sizeof(safe)));
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	struct monitor_options options = {.ready_fd = -1, .handover_fd = -1};
@@ -109,6 +123,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "vpnd: an interface has no config\nTry: vpnd --help\n");
 		return EXIT_USAGE;
 	}
+	if (args.n_operands > 0 && !is_ifname(args.operands[0]))
+		return EXIT_USAGE;
 	log_init("vpnd", LOG_DEST_AUTO, args.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	if (args.n_operands > 0)
 		options.ifname = args.operands[0];

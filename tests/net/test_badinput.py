@@ -81,6 +81,12 @@ def test_missing_config_is_refused_by_name(site):
         assert done.returncode == 1 and "/nonexistent/it.conf" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["sixteen-letters-", "a/b", "..", "a b", "tun%d", ""])
+def test_name_that_no_interface_has_is_refused(site, name):
+    done = site.gw.run(VPND, "-f", name, check=False, timeout=5)
+    assert done.returncode == 2 and f'"{name}" is no interface name' in done.stderr
+
+
 SECRET = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U="
 
 
