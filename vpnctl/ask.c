@@ -84,3 +84,13 @@ int ask_status(const char *run_dir, unsigned int parts, int timeout_ms, struct r
 	}
 	return r;
 }
+
+enum exit_code ask_exit(int r, const char *err)
+{
+	if (r == 0)
+		return EXIT_WELL;
+	fprintf(stderr, "vpnctl: %s\n", *err ? err : strerror(-r));
+	if (r == -EREMOTEIO)
+		return EXIT_FAILED;
+	return r == -ENOMEM || r == -EPIPE ? EXIT_OUTPUT : EXIT_UNREACHED;
+}

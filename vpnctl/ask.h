@@ -3,6 +3,7 @@
 #ifndef VPNCTL_ASK_H
 #define VPNCTL_ASK_H
 
+#include "vpnctl/exit.h"
 #include "vpnctl/report.h"
 
 #define ASK_TIMEOUT_MS 3000 /* how long a daemon may take for status */
@@ -22,6 +23,9 @@ int ask_daemon(const char *run_dir, enum report_daemon daemon, const char *cmd, 
  */
 int ask_lines(const char *run_dir, enum report_daemon daemon, json_t *request, int timeout_ms,
 	int (*take)(json_t *data, bool last, void *arg), void *arg, char *err, size_t errlen);
+
+/* What to exit with after ask_lines returned `r`; says on standard error why it failed. */
+enum exit_code ask_exit(int r, const char *err);
 
 /*
  * Ask every daemon that speaks of these parts for its status, each within timeout_ms. *report is

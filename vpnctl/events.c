@@ -136,10 +136,5 @@ int events_run(const struct invocation *inv)
 
 	if (r == 0 && inv->follow)
 		r = follow(inv, &place, err);
-	if (r == 0)
-		return EXIT_WELL;
-	fprintf(stderr, "vpnctl: %s\n", *err ? err : strerror(-r));
-	if (r == -EREMOTEIO)
-		return EXIT_FAILED;
-	return r == -ENOMEM || r == -EPIPE ? EXIT_OUTPUT : EXIT_UNREACHED;
+	return ask_exit(r, err);
 }

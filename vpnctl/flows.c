@@ -173,16 +173,6 @@ static int print_sums(struct listing *l, size_t limit)
 	return 0;
 }
 
-static enum exit_code code_of(int r, const char *err)
-{
-	if (r == 0)
-		return EXIT_WELL;
-	fprintf(stderr, "vpnctl: %s\n", *err ? err : strerror(-r));
-	if (r == -EREMOTEIO)
-		return EXIT_FAILED;
-	return r == -ENOMEM || r == -EPIPE ? EXIT_OUTPUT : EXIT_UNREACHED;
-}
-
 /* Whatever happens, what is printed is one JSON object. */
 static enum exit_code list(const struct invocation *inv, json_t *request)
 {
@@ -197,7 +187,7 @@ static enum exit_code list(const struct invocation *inv, json_t *request)
 		inv->run_dir, REPORT_NATD, request, LINE_TIMEOUT_MS, take, &l, err, sizeof(err));
 	if (inv->json)
 		printf("%s],\"complete\":%s}\n", l.shown ? "\n" : "", r == 0 ? "true" : "false");
-	return code_of(r, err);
+	return ask_exit(r, err);
 }
 
 static enum exit_code sum(
@@ -212,7 +202,7 @@ static enum exit_code sum(
 	if (r == 0)
 		r = print_sums(&l, (size_t)limit);
 	flows_sums_free(l.sums);
-	return code_of(r, err);
+	return ask_exit(r, err);
 }
 
 /* --- ending them ------------------------------------------------------------------------------ */
@@ -236,7 +226,7 @@ static enum exit_code end_them(const struct invocation *inv, json_t *request)
 	json_int_t failed = json_integer_value(json_object_get(result, "failed"));
 
 	if (r < 0)
-		return code_of(r, err);
+		return ask_exit(r, err);
 	if (inv->json)
 		printf("{\"schema\":%d,\"killed\":%" JSON_INTEGER_FORMAT
 		       ",\"failed\":%" JSON_INTEGER_FORMAT "}\n",
