@@ -212,8 +212,7 @@ $(BUILD)/tests/bench/handshakes: LDFLAGS += -Wl,--wrap=crypto_scalarmult_curve25
 # A target may use any room: an archive gives only what is asked of it.
 FUZZ_SECONDS ?= 60
 FUZZ_BUILD   := $(BUILD)/fuzz
-# vpnd and natd both have a guard, each its own: who asks first gets the one of his side.
-FUZZ_LIBS    := $(link_vpnd) $(call lib,natd) $(call lib,vpnctl) $(link_vpnd)
+FUZZ_LIBS    := $(call lib,natd) $(call lib,vpnctl) $(link_vpnd)
 
 fuzz: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=$(FUZZ_BUILD) CC=clang-14 OPT="-O1 -g" \

@@ -10,8 +10,8 @@
 #include "base/daemon.h"
 #include "base/log.h"
 #include "natd/active.h"
-#include "natd/guard.h"
 #include "natd/load.h"
+#include "natd/nat_guard.h"
 #include "natd/natd.h"
 #include "natd/ruleset.h"
 #include "netlink/nft.h"
@@ -90,7 +90,7 @@ static int lock_out(const char *run_dir, int *lock)
 static int flush(const char *run_dir)
 {
 	__attribute__((cleanup(nft_freep))) struct nft *nft = NULL;
-	struct guard *guard = NULL;
+	struct nat_guard *guard = NULL;
 	_cleanup_close_ int lock = -1;
 	char why[NATD_WHY_SIZE] = "out of memory";
 	int r = lock_out(run_dir, &lock);
@@ -103,12 +103,12 @@ static int flush(const char *run_dir)
 		return EXIT_FAILURE;
 	}
 	if (r == 0)
-		r = guard_new(&guard);
+		r = nat_guard_new(&guard);
 	if (r == 0)
 		r = load_remove(nft, why, sizeof(why));
 	if (r == 0)
-		guard_remove(guard);
-	guard_free(guard);
+		nat_guard_remove(guard);
+	nat_guard_free(guard);
 	if (r < 0)
 		log_err("cannot remove the ruleset: %s", why);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "natd/guard.h"
+#include "natd/nat_guard.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -21,16 +21,16 @@ static const struct nft_own_timeout queries[] = {
 	{RULESET_QUERIES6, AF_INET6, IPPROTO_ICMPV6, QUERY_S},
 };
 
-struct guard {
+struct nat_guard {
 	struct nft_own *own;
 	struct nft *nft;
 	bool brief; /* this kernel's tables do not outlive their owner, which is `nft` then */
 	char *text; /* what it was filled by; NULL: it may not be there */
 };
 
-int guard_new(struct guard **out)
+int nat_guard_new(struct nat_guard **out)
 {
-	struct guard *guard = calloc(1, sizeof(*guard));
+	struct nat_guard *guard = calloc(1, sizeof(*guard));
 	int r;
 
 	if (!guard)
@@ -39,14 +39,14 @@ int guard_new(struct guard **out)
 	if (r == 0)
 		r = nft_new(&guard->nft);
 	if (r < 0) {
-		guard_free(guard);
+		nat_guard_free(guard);
 		return r;
 	}
 	*out = guard;
 	return 0;
 }
 
-void guard_free(struct guard *guard)
+void nat_guard_free(struct nat_guard *guard)
 {
 	if (!guard)
 		return;
@@ -57,7 +57,7 @@ void guard_free(struct guard *guard)
 }
 
 /* Made empty, filled while it is nobody's, and taken. */
-static int install_lasting(struct guard *guard, const char *text, char *why, size_t whylen)
+static int install_lasting(struct nat_guard *guard, const char *text, char *why, size_t whylen)
 {
 	int r = nft_own_open(guard->own, queries, sizeof(queries) / sizeof(queries[0]));
 
@@ -76,12 +76,12 @@ static int install_lasting(struct guard *guard, const char *text, char *why, siz
 }
 
 /* Nobody else can have changed one that is filled by the same text. */
-static bool is_installed(const struct guard *guard, const char *text)
+static bool is_installed(const struct nat_guard *guard, const char *text)
 {
 	return guard->text && strcmp(guard->text, text) == 0;
 }
 
-static int install(struct guard *guard, const struct natd_conf *conf, char *why, size_t whylen)
+static int install(struct nat_guard *guard, const struct natd_conf *conf, char *why, size_t whylen)
 {
 	_cleanup_free_ char *text = NULL;
 	int r = ruleset_guard_new(conf, guard->brief, &text);
@@ -103,7 +103,8 @@ static int install(struct guard *guard, const struct natd_conf *conf, char *why,
 	return r;
 }
 
-int guard_install(struct guard *guard, const struct natd_conf *conf, char *why, size_t whylen)
+int nat_guard_install(
+	struct nat_guard *guard, const struct natd_conf *conf, char *why, size_t whylen)
 {
 	int r = install(guard, conf, why, whylen);
 
@@ -114,7 +115,7 @@ int guard_install(struct guard *guard, const struct natd_conf *conf, char *why, 
 	return install(guard, conf, why, whylen);
 }
 
-void guard_remove(struct guard *guard)
+void nat_guard_remove(struct nat_guard *guard)
 {
 	free(guard->text);
 	guard->text = NULL;

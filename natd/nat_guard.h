@@ -4,25 +4,26 @@
  * it, so it is also the claim to this network namespace. Where the kernel can (Linux 6.9) it
  * outlives natd, and is anybody's then; before, it goes with natd.
  */
-#ifndef NATD_GUARD_H
-#define NATD_GUARD_H
+#ifndef NATD_NAT_GUARD_H
+#define NATD_NAT_GUARD_H
 
 #include <stddef.h>
 
-struct guard;
+struct nat_guard;
 struct natd_conf;
 
 /* Nothing is done to the kernel yet. Returns 0 or a negative errno. */
-int guard_new(struct guard **out);
+int nat_guard_new(struct nat_guard **out);
 
 /* Let go of the table. */
-void guard_free(struct guard *guard);
+void nat_guard_free(struct nat_guard *guard);
 
 /* Put the guard of a config in the place of the one before. Returns 0 or a negative errno with why.
  */
-int guard_install(struct guard *guard, const struct natd_conf *conf, char *why, size_t whylen);
+int nat_guard_install(
+	struct nat_guard *guard, const struct natd_conf *conf, char *why, size_t whylen);
 
 /* Remove it, if it is there and no other process's. */
-void guard_remove(struct guard *guard);
+void nat_guard_remove(struct nat_guard *guard);
 
 #endif

@@ -24,7 +24,7 @@
 #include "natd/active.h"
 #include "natd/control.h"
 #include "natd/flow_watch.h"
-#include "natd/guard.h"
+#include "natd/nat_guard.h"
 #include "natd/ruleset.h"
 #include "netlink/nft.h"
 #include "netlink/nft_watch.h"
@@ -60,7 +60,7 @@ static void install_guard(struct natd *natd)
 {
 	char why[NATD_WHY_SIZE];
 
-	if (guard_install(natd->guard, natd->active->conf, why, sizeof(why)) < 0)
+	if (nat_guard_install(natd->guard, natd->active->conf, why, sizeof(why)) < 0)
 		log_warn("no guard for when others flush the ruleset: %s", why);
 }
 
@@ -393,7 +393,7 @@ static int prepare(struct natd *natd)
 	if (r >= 0)
 		r = nft_new(&natd->nft);
 	if (r >= 0)
-		r = guard_new(&natd->guard);
+		r = nat_guard_new(&natd->guard);
 	if (r >= 0)
 		r = nft_watch_new(natd->event, RULESET_TABLE, on_table_changed, natd, &natd->watch);
 	if (r >= 0)
@@ -479,7 +479,7 @@ static void leave(struct natd *natd)
 {
 	look(natd);
 	if (natd->ruleset == LOAD_VERIFIED)
-		guard_remove(natd->guard);
+		nat_guard_remove(natd->guard);
 }
 
 static void stop(struct natd *natd)
@@ -488,7 +488,7 @@ static void stop(struct natd *natd)
 	flow_watch_free(natd->flows);
 	observe_free(natd->observe);
 	nft_watch_free(natd->watch);
-	guard_free(natd->guard);
+	nat_guard_free(natd->guard);
 	nft_free(natd->nft);
 	sd_event_source_disable_unref(natd->retry);
 	sd_event_source_disable_unref(natd->tick);

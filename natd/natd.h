@@ -14,7 +14,7 @@
 struct active;
 struct control_server;
 struct flow_watch;
-struct guard;
+struct nat_guard;
 struct nft;
 struct nft_watch;
 struct observe;
@@ -34,7 +34,7 @@ struct natd {
 	const struct natd_options *options;
 	sd_event *event;
 	struct nft *nft;
-	struct guard *guard;
+	struct nat_guard *guard;
 	struct nft_watch *watch;
 	struct observe *observe;
 	struct flow_watch *flows;

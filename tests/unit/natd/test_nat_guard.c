@@ -9,8 +9,8 @@
 #include <sched.h>
 #include <sys/socket.h>
 
-#include "natd/guard.h"
 #include "natd/load.h"
+#include "natd/nat_guard.h"
 #include "natd/ruleset.h"
 #include "netlink/nft.h"
 
@@ -61,17 +61,17 @@ static bool is_claimed(void)
 	return claimed;
 }
 
-static struct guard *make(void)
+static struct nat_guard *make(void)
 {
-	struct guard *guard;
+	struct nat_guard *guard;
 
-	assert_int_equal(guard_new(&guard), 0);
+	assert_int_equal(nat_guard_new(&guard), 0);
 	return guard;
 }
 
-static void install(struct guard *guard, const struct natd_conf *conf)
+static void install(struct nat_guard *guard, const struct natd_conf *conf)
 {
-	if (guard_install(guard, conf, err, sizeof(err)) < 0)
+	if (nat_guard_install(guard, conf, err, sizeof(err)) < 0)
 		fail_msg("%s", err);
 }
 
@@ -82,7 +82,7 @@ static struct natd_conf *any_conf(void)
 
 static void every_guard_is_taken_in_the_place_of_the_one_before(void **state)
 {
-	struct guard *guard = make();
+	struct nat_guard *guard = make();
 	glob_t found;
 
 	(void)state;
@@ -98,15 +98,15 @@ static void every_guard_is_taken_in_the_place_of_the_one_before(void **state)
 		conf_errors_done(&errors);
 	}
 	globfree(&found);
-	guard_remove(guard);
+	nat_guard_remove(guard);
 	assert_false(is_there());
-	guard_free(guard);
+	nat_guard_free(guard);
 }
 
 static void it_is_nobodys_to_change_but_its_owners(void **state)
 {
 	struct natd_conf *conf = any_conf();
-	struct guard *ours = make(), *other = make();
+	struct nat_guard *ours = make(), *other = make();
 
 	(void)state;
 	install(ours, conf);
@@ -114,33 +114,33 @@ static void it_is_nobodys_to_change_but_its_owners(void **state)
 	assert_false(others_may("delete table " TABLE));
 	assert_false(others_may("flush chain " TABLE " leak"));
 	assert_true(others_may("flush ruleset") && is_there());
-	guard_remove(other);
+	nat_guard_remove(other);
 	assert_true(is_there());
 	install(ours, conf);
-	guard_remove(ours);
+	nat_guard_remove(ours);
 	assert_false(is_there());
-	guard_free(other);
-	guard_free(ours);
+	nat_guard_free(other);
+	nat_guard_free(ours);
 	natd_conf_free(conf);
 }
 
 static void it_outlives_its_owner_and_the_next_one_takes_it(void **state)
 {
 	struct natd_conf *conf = any_conf();
-	struct guard *first = make(), *next = make();
+	struct nat_guard *first = make(), *next = make();
 
 	(void)state;
 	install(first, conf);
-	guard_free(first);
+	nat_guard_free(first);
 	assert_true(is_there());
 	assert_false(is_claimed());
 	install(next, conf);
 	assert_false(others_may("delete table " TABLE));
-	guard_free(next);
+	nat_guard_free(next);
 	next = make();
-	guard_remove(next);
+	nat_guard_remove(next);
 	assert_false(is_there());
-	guard_free(next);
+	nat_guard_free(next);
 	natd_conf_free(conf);
 }
 
@@ -148,15 +148,15 @@ static void it_outlives_its_owner_and_the_next_one_takes_it(void **state)
 static void where_tables_do_not_last_it_is_brief(void **state)
 {
 	struct natd_conf *conf = any_conf();
-	struct guard *guard = make();
+	struct nat_guard *guard = make();
 
 	(void)state;
 	refusal = EOPNOTSUPP;
 	install(guard, conf);
 	install(guard, conf);
 	assert_false(others_may("delete table " TABLE));
-	guard_remove(guard);
-	guard_free(guard);
+	nat_guard_remove(guard);
+	nat_guard_free(guard);
 	refusal = 0;
 	assert_false(is_there());
 	natd_conf_free(conf);
