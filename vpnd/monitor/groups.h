@@ -50,8 +50,9 @@ void groups_adopt(struct groups *groups, const struct handover *from);
 
 /*
  * Choose anew, by what is known of the tunnels (in the order of the config; NULL: not there). A
- * tunnel is up for a prefix while it has a device and a peer that carries the prefix. Returns when
- * to look again although nothing has changed, or MONO_NEVER.
+ * tunnel is up for a prefix while it has a device and a peer that carries the prefix, and, once
+ * another one's has answered, one that has answered, too. Returns when to look again although
+ * nothing has changed, or MONO_NEVER.
  */
 mono_t groups_update(struct groups *groups, struct held *const *tunnels, mono_t now);
 
