@@ -86,6 +86,7 @@ struct natd_conf {
 	struct natd_timeouts timeouts;
 	bool manage_sysctl;
 	struct natd_flow_log flow_log;
+	uint32_t flow_events_max; /* a second; 0: no limit */
 };
 
 extern const struct conf_table natd_conf_table;

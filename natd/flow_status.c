@@ -178,10 +178,12 @@ static json_t *json_kernel(const struct conntrack_stats *stats)
 
 static json_t *json_events(const struct conntrack_follow_counters *counters)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "read", (json_int_t)counters->events,
-		"overruns", (json_int_t)counters->overruns, "lost", (json_int_t)counters->lost,
-		"lists", (json_int_t)counters->lists, "failed", (json_int_t)counters->failed,
-		"malformed", (json_int_t)counters->malformed);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "read",
+		(json_int_t)counters->events, "overruns", (json_int_t)counters->overruns, "lost",
+		(json_int_t)counters->lost, "lists", (json_int_t)counters->lists, "failed",
+		(json_int_t)counters->failed, "malformed", (json_int_t)counters->malformed,
+		"pauses", (json_int_t)counters->pauses, "paused_s",
+		(json_int_t)(counters->paused_us / US_PER_S));
 }
 
 static json_t *json_log(struct flow_log *log)
@@ -197,17 +199,18 @@ static json_t *json_log(struct flow_log *log)
 /* What the ruleset refused, and what the kernel found only when the flow was to be kept. */
 json_t *flow_status_json(struct flow_watch *watch, const struct natd_conf *conf, uint64_t refused)
 {
+	const struct conntrack_follow_counters events = flow_watch_counters(watch);
 	const struct flows *flows = flow_watch_flows(watch);
 	bool accounting = proc_accounting();
 	struct conntrack_stats stats = {0};
 	bool counted = flow_watch_stats(watch, &stats) == 0;
 
 	flow_watch_look(watch);
-	return json_pack("{s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "flows_known",
-		flows_known(flows), "accounting", accounting, "addresses",
-		json_addresses(flows, accounting), "busiest", json_busiest(flows, conf), "table",
-		json_table(flows), "events", json_events(flow_watch_counters(watch)), "kernel",
-		counted ? json_kernel(&stats) : json_null(), "flow_log",
-		json_log(flow_watch_log(watch)), "port_allocation_errors",
+	return json_pack("{s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "flows_known",
+		flows_known(flows), "flows_followed", !events.paused, "accounting", accounting,
+		"addresses", json_addresses(flows, accounting), "busiest",
+		json_busiest(flows, conf), "table", json_table(flows), "events",
+		json_events(&events), "kernel", counted ? json_kernel(&stats) : json_null(),
+		"flow_log", json_log(flow_watch_log(watch)), "port_allocation_errors",
 		counted ? json_integer((json_int_t)(stats.insert_failed + refused)) : json_null());
 }

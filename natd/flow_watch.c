@@ -13,6 +13,7 @@
 #include "natd/flows.h"
 
 #define OVERRUNS_LOGGED_PER_MINUTE 6
+#define PAUSES_LOGGED_PER_MINUTE 6
 
 struct flow_watch {
 	struct flows *flows;
@@ -21,8 +22,14 @@ struct flow_watch {
 	struct conntrack_follow *follow;
 	struct conntrack_request *request;
 	uint64_t overruns; /* that were logged */
-	struct log_limit overrun_limit;
+	struct log_limit overrun_limit, pause_limit;
 };
+
+/* A log of flows is not complete unless all are followed. */
+static uint32_t events_max(const struct natd_conf *conf)
+{
+	return conf->flow_log.file || conf->flow_log.journal ? 0 : conf->flow_events_max;
+}
 
 static void on_flow(enum conntrack_event event, const struct conntrack_flow *flow, void *arg)
 {
@@ -41,16 +48,26 @@ static void on_list_begins(void *arg)
 static void on_list_ended(void *arg)
 {
 	struct flow_watch *watch = arg;
-	const struct conntrack_follow_counters *counters = conntrack_follow_counters(watch->follow);
+	const struct conntrack_follow_counters counters = conntrack_follow_counters(watch->follow);
 
 	flows_list_ended(watch->flows, clock_mono());
-	if (counters->overruns == watch->overruns)
+	if (counters.overruns == watch->overruns)
 		return;
-	watch->overruns = counters->overruns;
+	watch->overruns = counters.overruns;
 	log_warn_limited(&watch->overrun_limit, clock_mono(),
 		"more flows began and ended than could be followed: %" PRIu64
 		" events lost so far; looked at all flows again",
-		counters->lost);
+		counters.lost);
+}
+
+static void on_pause(uint64_t us, void *arg)
+{
+	struct flow_watch *watch = arg;
+
+	log_notice_limited(&watch->pause_limit, clock_mono(),
+		"flows begin and end more often than flow_events_max says: for %" PRIu64
+		" s they are not followed, and found by lists alone",
+		(uint64_t)(us / US_PER_S));
 }
 
 int flow_watch_new(sd_event *event, const struct natd_conf *conf, struct flow_watch **out)
@@ -61,14 +78,17 @@ int flow_watch_new(sd_event *event, const struct natd_conf *conf, struct flow_wa
 		.flow = on_flow,
 		.list_begins = on_list_begins,
 		.list_ended = on_list_ended,
+		.pauses = on_pause,
 		.arg = watch,
 		.translated_only = true,
+		.events_max = events_max(conf),
 	};
 	int r;
 
 	if (!watch)
 		return -ENOMEM;
 	watch->overrun_limit = LOG_LIMIT_INIT(OVERRUNS_LOGGED_PER_MINUTE);
+	watch->pause_limit = LOG_LIMIT_INIT(PAUSES_LOGGED_PER_MINUTE);
 	r = flow_log_new(&watch->log);
 	hooks.arg = watch->log;
 	if (r == 0)
@@ -105,6 +125,7 @@ void flow_watch_set_conf(struct flow_watch *watch, const struct natd_conf *conf)
 {
 	flows_set_conf(watch->flows, conf);
 	flow_flush_set_conf(watch->flush, conf);
+	conntrack_follow_set_max(watch->follow, events_max(conf));
 	if (flow_log_configure(watch->log, &conf->flow_log) < 0)
 		log_err("out of memory: the log of flows stays where it was");
 }
@@ -134,7 +155,7 @@ const struct flows *flow_watch_flows(const struct flow_watch *watch)
 	return watch->flows;
 }
 
-const struct conntrack_follow_counters *flow_watch_counters(const struct flow_watch *watch)
+struct conntrack_follow_counters flow_watch_counters(const struct flow_watch *watch)
 {
 	return conntrack_follow_counters(watch->follow);
 }

@@ -30,7 +30,7 @@ void flow_watch_net(struct flow_watch *watch, const struct nl_state *net);
 void flow_watch_look(struct flow_watch *watch);
 
 const struct flows *flow_watch_flows(const struct flow_watch *watch);
-const struct conntrack_follow_counters *flow_watch_counters(const struct flow_watch *watch);
+struct conntrack_follow_counters flow_watch_counters(const struct flow_watch *watch);
 
 /* A ruleset has come into force under which flows may lack the translation that they should have.
  */

@@ -26,6 +26,7 @@
 #include <time.h>
 
 #include "base/mono.h"
+#include "netlink/budget.h"
 
 #define RCVBUF_BYTES (16 << 20)
 #define EVENT_SIZE_MAX 2048 /* bytes; most are some hundred */
@@ -44,6 +45,8 @@ struct conntrack_follow {
 	enum phase phase;
 	bool lost;             /* an overrun since the last list began */
 	uint32_t kernel_drops; /* as last read from the socket; it wraps */
+	struct budget budget;
+	mono_t paused, resumes; /* since and until when nobody listens; counters.paused */
 	uint64_t list_began_us, list_took_us;
 	uint64_t read_us; /* when the socket was last found empty */
 	sd_event *event;
@@ -90,11 +93,25 @@ static uint64_t now_us(const struct conntrack_follow *f)
 	return us;
 }
 
+static mono_t now(const struct conntrack_follow *f)
+{
+	return (mono_t){now_us(f)};
+}
+
 /* The next one begins `us` after the last one began. */
 static void list_after(struct conntrack_follow *f, uint64_t us)
 {
 	sd_event_source_set_time(f->timer, f->list_began_us + us);
 	sd_event_source_set_enabled(f->timer, SD_EVENT_ONESHOT);
+}
+
+static void list_next(struct conntrack_follow *f)
+{
+	uint64_t gap = f->lost ? LIST_GAP_US : LIST_EVERY_US;
+
+	if (f->counters.paused)
+		gap = mono_elapsed_us((mono_t){f->list_began_us}, f->resumes);
+	list_after(f, gap);
 }
 
 /* The socket is empty. What an overrun left out is not in a list that was made before either. */
@@ -107,8 +124,49 @@ static void settle(struct conntrack_follow *f)
 	else
 		return;
 	f->phase = FOLLOW;
-	list_after(f, f->lost ? LIST_GAP_US : LIST_EVERY_US);
+	list_next(f);
 }
+
+/* --- whether anybody listens ------------------------------------------------------------------ */
+
+static int listen_to_groups(struct conntrack_follow *f, int option)
+{
+	static const int groups[] = {NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_DESTROY};
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		int group = groups[i];
+
+		if (mnl_socket_setsockopt(f->socket, option, &group, sizeof(group)) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* What waits is heard yet. The list at the end begins when events are heard again. */
+static void pause_listening(struct conntrack_follow *f)
+{
+	uint64_t pause = budget_pause(&f->budget, now(f));
+
+	if (f->counters.paused || listen_to_groups(f, NETLINK_DROP_MEMBERSHIP) < 0)
+		return;
+	f->counters.paused = true;
+	f->counters.pauses++;
+	f->paused = now(f);
+	f->resumes = mono_add_us(now(f), pause);
+	list_next(f);
+	f->config.pauses(pause, f->config.arg);
+}
+
+static void resume_listening(struct conntrack_follow *f)
+{
+	if (listen_to_groups(f, NETLINK_ADD_MEMBERSHIP) < 0)
+		return;
+	f->counters.paused = false;
+	f->counters.paused_us += mono_elapsed_us(f->paused, now(f));
+	budget_resume(&f->budget, now(f));
+}
+
+/* --- reading events --------------------------------------------------------------------------- */
 
 static void take_batch(struct conntrack_follow *f, int n)
 {
@@ -119,6 +177,8 @@ static void take_batch(struct conntrack_follow *f, int n)
 		else
 			mnl_cb_run(f->buffers[i], f->headers[i].msg_len, 0, 0, take_event, f);
 	}
+	if (!budget_spend(&f->budget, (uint32_t)n, now(f)))
+		pause_listening(f);
 }
 
 static void drain(struct conntrack_follow *f)
@@ -220,6 +280,8 @@ static int on_timer(sd_event_source *source, uint64_t us, void *arg)
 
 	(void)source;
 	(void)us;
+	if (f->counters.paused && !mono_before(now(f), f->resumes))
+		resume_listening(f);
 	f->lost = false;
 	f->list_began_us = now_us(f);
 	r = conntrack_list_new(ADDR_NONE, &f->list);
@@ -270,7 +332,6 @@ static int filter_by_status(int fd, uint32_t mask)
 
 static int open_socket(struct conntrack_follow *f)
 {
-	int groups[] = {NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_DESTROY};
 	int size = f->config.rcvbuf_bytes ? f->config.rcvbuf_bytes : RCVBUF_BYTES, fd, r = 0;
 
 	f->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -282,11 +343,7 @@ static int open_socket(struct conntrack_follow *f)
 		return -errno;
 	if (f->config.translated_only)
 		r = filter_by_status(fd, IPS_SRC_NAT | IPS_DST_NAT);
-	for (size_t i = 0; r == 0 && i < sizeof(groups) / sizeof(groups[0]); i++)
-		if (mnl_socket_setsockopt(
-			    f->socket, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])) < 0)
-			r = -errno;
-	return r;
+	return r < 0 ? r : listen_to_groups(f, NETLINK_ADD_MEMBERSHIP);
 }
 
 int conntrack_follow_new(sd_event *event, const struct conntrack_follow_config *config,
@@ -299,6 +356,7 @@ int conntrack_follow_new(sd_event *event, const struct conntrack_follow_config *
 		return -ENOMEM;
 	f->config = *config;
 	f->event = sd_event_ref(event);
+	budget_init(&f->budget, config->events_max, now(f));
 	lay_out_buffers(f);
 	r = open_socket(f);
 	if (r >= 0)
@@ -345,7 +403,21 @@ void conntrack_follow_free(struct conntrack_follow *f)
 	free(f);
 }
 
-const struct conntrack_follow_counters *conntrack_follow_counters(const struct conntrack_follow *f)
+void conntrack_follow_set_max(struct conntrack_follow *f, uint32_t events_max)
 {
-	return &f->counters;
+	budget_set(&f->budget, events_max);
+	if (!f->counters.paused || events_max)
+		return;
+	f->resumes = now(f);
+	if (f->phase == FOLLOW)
+		list_next(f);
+}
+
+struct conntrack_follow_counters conntrack_follow_counters(const struct conntrack_follow *f)
+{
+	struct conntrack_follow_counters counters = f->counters;
+
+	if (counters.paused)
+		counters.paused_us += mono_elapsed_us(f->paused, now(f));
+	return counters;
 }

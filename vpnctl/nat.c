@@ -166,6 +166,10 @@ static void print_table(const struct reply_nat *nat, FILE *f)
 		units_count(nat->table.bytes_per_entry, entry),
 		units_count(nat->port_allocation_errors, errors));
 	fprintf(f, "conntrack: %s\n", kernel ? kernel : "-");
+	if (nat->flows_followed == 0)
+		fputs("more flows begin and end than flow_events_max: not followed for now, looked "
+		      "at when asked\n",
+			f);
 	if (nat->accounting == 0)
 		fputs("accounting of flows is off, so OUT and IN are unknown: "
 		      "net.netfilter.nf_conntrack_acct = 0\n",

@@ -167,6 +167,7 @@ static const struct field nat_rows[] = {
 	ROW(nat, COUNTERS, drops),
 	ROW(nat, COUNT, flows),
 	ROW(nat, COUNT, flows_max),
+	ROW(nat, FLAG, flows_followed),
 	ROW(nat, FLAG, accounting),
 	ROW(nat, OBJECTS, addresses, .table = &address_table),
 	ROW(nat, OBJECTS, busiest, .table = &busiest_table),

@@ -133,6 +133,7 @@ struct reply_nat {
 	struct field_list never_uplink; /* texts */
 	struct field_list drops;        /* counters */
 	int64_t flows, flows_max;
+	int flows_followed;          /* one by one, by events */
 	int accounting;              /* whether the kernel counts what each flow carries */
 	struct field_list addresses; /* struct reply_address */
 	struct field_list busiest;   /* struct reply_busiest, most flows first */

@@ -247,6 +247,33 @@ def test_an_overrun_is_counted_and_mended(site, natd):
     assert ended["resynced"] > 0 and ended["resynced"] + ended["removed"] == 60000
 
 
+def test_beyond_its_limit_natd_looks_instead_of_listening_and_comes_back(site):
+    natd = start(site, flow_events_max=500)
+    fill(site, 20000, *destinations(100))
+    wait_until(lambda: not nat(site)["flows_followed"], "it has stopped to listen")
+    assert "more often than flow_events_max" in natd.log()
+    assert "not followed for now" in Vpnctl(site.gw).run("nat").stdout
+    wait_until(lambda: subnet(site)["active"] == 20000, "a look finds them all", timeout=30)
+    read = nat(site)["events"]["read"]
+    Whoami(site.web)
+    ask_tcp(site.app, WEB[4])
+    wait_until(lambda: subnet(site)["active"] == 20001, "another look finds one more", timeout=30)
+    assert nat(site)["events"]["read"] == read
+    wait_until(lambda: nat(site)["flows_followed"], "it listens again", timeout=60)
+    ask_tcp(site.app, WEB[4])
+    wait_until(lambda: nat(site)["events"]["read"] > read, "the next is heard of")
+    assert nat(site)["events"]["pauses"] == 1 and nat(site)["events"]["paused_s"] >= 5
+
+
+def test_who_logs_flows_follows_them_all(site):
+    path = site.dir / "flows.jsonl"
+    start(site, flow_events_max=500, flow_log={"file": str(path), "end": False})
+    fill(site, 20000, *destinations(100))
+    wait_until(lambda: nat(site)["flow_log"]["written"] + nat(site)["flow_log"]["dropped"] == 20000,
+               "each has its line", timeout=60)
+    assert nat(site)["flows_followed"] and nat(site)["events"]["pauses"] == 0
+
+
 def log_lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
