@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from lab.city import CityGateway
-from lab.gatehouse import Natd, Vpnd, natd_config, tunnel_config, vpnd_config
+from lab.gatehouse import BUILD, Natd, Vpnd, natd_config, says_where, tunnel_config, vpnd_config
 from lab.site import CITY, HOST, PORT, TREE, WEB, uri
 from lab.wireguard import Keys
 
@@ -47,6 +47,32 @@ def test_daemons_work_with_what_their_units_grant(site):
     assert site.app.reaches(HOST[4])
     for name in ("vpnd.sock", "natd.sock"):
         assert (vpnd.run_dir / name).group() == "gatehouse"
+
+
+def reload(daemon):
+    """As the unit has it done, with what it grants."""
+    command, *arguments = setting(f"{daemon.program.name}.service", "ExecReload").split()
+    return daemon.namespace.run(*daemon.wrapper, command.replace("@PREFIX@/bin", str(BUILD)),
+                                "--run-dir", daemon.run_dir, *arguments, check=False)
+
+
+def one_tunnel(site):
+    return vpnd_config(tunnel_config(site, Keys(), Keys().public, name=site.ifname("gw")))
+
+
+@pytest.mark.parametrize("kind, config, broken", [
+    (Natd, lambda site: natd_config(), natd_config(never_uplink=["10.40.0.0/16"])),
+    (Vpnd, one_tunnel, {"tunnels": [], "routes": 7})])
+def test_reload_of_a_unit_fails_if_its_config_is_broken(site, kind, config, broken):
+    daemon = kind(site.gw, config(site))
+    confined(daemon, f"{daemon.program.name}.service")
+    done = reload(daemon)
+    assert done.returncode == 0, done.stderr
+    assert daemon.log().count("is in force") >= 1
+    daemon.write(broken)
+    done = reload(daemon)
+    assert done.returncode != 0 and says_where(done.stderr, daemon.config)
+    assert "nothing was changed" in done.stderr and daemon.process.running
 
 
 def tunables(unit):
@@ -111,9 +137,9 @@ def boot_order(directory, *changes):
         wants.mkdir(exist_ok=True)
         (wants / f"{name}.service").unlink(missing_ok=True)
         (wants / f"{name}.service").symlink_to(f"../{name}.service")
-    (directory / "sbin").mkdir(exist_ok=True)
-    for name in ("vpnd", "natd"):
-        shutil.copy("/bin/true", directory / "sbin" / name)
+    for name in ("sbin/vpnd", "sbin/natd", "bin/vpnctl"):
+        (directory / name).parent.mkdir(exist_ok=True)
+        shutil.copy("/bin/true", directory / name)
     environment = {**os.environ, "SYSTEMD_UNIT_PATH": f"{directory}:/lib/systemd/system"}
     said = subprocess.run(["systemd-analyze", "verify", "multi-user.target",
                            *(directory / f"{name}.service" for name in ("vpnd", "natd"))],
