@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -120,6 +121,18 @@ int daemon_ready(int ready)
 	if (r < 0)
 		return r;
 	return write(pipe_fd, "", 1) == 1 ? 0 : -errno;
+}
+
+int daemon_block_signals(void)
+{
+	static const int left[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV, SIGSYS,
+		SIGTRAP, SIGTSTP, SIGTTIN, SIGTTOU};
+	sigset_t set;
+
+	sigfillset(&set);
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++)
+		sigdelset(&set, left[i]);
+	return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
 }
 
 void daemon_reloading(mono_t now, const char *status)

@@ -34,6 +34,15 @@ int daemon_ready(int ready);
 int daemon_lock(const char *path, int *fd);
 
 /*
+ * Block every signal but those that tell of a fault, ask for a core, or stop the process for a
+ * while. What the event loop does not serve is then without effect: a signal that means nothing to
+ * us ends nothing, nor does a write to a reader that has gone, or past the limit of a file. To be
+ * called before there is a second thread; a program that is executed inherits it. Returns 0 or a
+ * negative errno.
+ */
+int daemon_block_signals(void);
+
+/*
  * Tell the service manager that a change of config begins, or that it is over, taken or not; with a
  * line for the operator. Nothing happens where there is none.
  */

@@ -313,17 +313,10 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si,
 
 static int watch_signals(struct natd *natd)
 {
-	sigset_t mask;
-	int r;
+	int r = daemon_block_signals();
 
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGTERM);
-	sigaddset(&mask, SIGINT);
-	sigaddset(&mask, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
-		return -errno;
-	signal(SIGPIPE, SIG_IGN);
-	r = sd_event_add_signal(natd->event, NULL, SIGTERM, on_stop_signal, natd);
+	if (r >= 0)
+		r = sd_event_add_signal(natd->event, NULL, SIGTERM, on_stop_signal, natd);
 	if (r >= 0)
 		r = sd_event_add_signal(natd->event, NULL, SIGINT, on_stop_signal, natd);
 	if (r >= 0)

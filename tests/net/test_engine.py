@@ -6,6 +6,7 @@
 import os
 import pathlib
 import pwd
+import signal
 import stat
 import subprocess
 
@@ -53,6 +54,17 @@ def test_packets_do_not_wait_behind_ordinary_work(site):
     gate.vpnd.kill_engine()
     assert gate.works(10)
     assert os.getpriority(os.PRIO_PROCESS, gate.vpnd.engine) == -10
+
+
+def test_signal_that_means_nothing_ends_neither_process(site):
+    gate = Gate(site)
+    assert gate.works()
+    engine = gate.vpnd.engine
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
+        os.kill(engine, number)
+    for number in (signal.SIGUSR1, signal.SIGPIPE, signal.SIGALRM):
+        os.kill(gate.vpnd.pid, number)
+    assert gate.works() and gate.vpnd.process.running and gate.vpnd.engine == engine
 
 
 def test_engine_holds_only_descriptors_it_needs(site):

@@ -263,6 +263,12 @@ def test_status_says_why_it_is_down(site, natd):
     assert "NAT is down: uplink uplink is down" in natd.log()
 
 
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE, signal.SIGRTMAX])
+def test_signal_that_means_nothing_does_not_end_it(natd, number):
+    os.kill(natd.pid, number)
+    assert status(natd)["pid"] == natd.pid and status(natd)["state"] == "up"
+
+
 def test_it_keeps_one_capability(natd):
     held = process.status(natd.pid)
     assert all(int(held[key], 16) == CAP_NET_ADMIN for key in ("CapPrm", "CapEff", "CapBnd"))

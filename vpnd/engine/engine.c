@@ -11,6 +11,7 @@
 #include "base/channel.h"
 #include "base/clock.h"
 #include "base/control.h"
+#include "base/daemon.h"
 #include "base/log.h"
 #include "vpnd/engine/commands.h"
 #include "vpnd/engine/confine.h"
@@ -437,15 +438,24 @@ static void tear_down(struct engine *engine)
 	aead_leave();
 }
 
+/* The monitor serves the others, and tells us when to stop; who asks us alone is obeyed, too. */
+static int block_signals(void)
+{
+	sigset_t term;
+	int r = daemon_block_signals();
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	return r < 0 || sigprocmask(SIG_UNBLOCK, &term, NULL) == 0 ? r : -errno;
+}
+
 int engine_main(int channel_fd, size_t lanes)
 {
 	struct engine engine = {0};
-	int r;
+	int r = block_signals();
 
-	/* The terminal's interrupt is for the monitor, which tells us when to stop. */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
-	r = set_up(&engine, channel_fd, lanes);
+	if (r == 0)
+		r = set_up(&engine, channel_fd, lanes);
 	if (r == 0)
 		r = threads_loop(&engine);
 	if (r < 0)

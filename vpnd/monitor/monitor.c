@@ -194,19 +194,10 @@ static int on_upgrade(sd_event_source *source, const struct signalfd_siginfo *si
 
 static int watch_signals(struct monitor *m)
 {
-	sigset_t set;
-	int r;
+	int r = daemon_block_signals();
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGUSR2);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGPIPE);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	r = sd_event_add_signal(m->event, NULL, SIGTERM, on_stop_signal, m);
+	if (r >= 0)
+		r = sd_event_add_signal(m->event, NULL, SIGTERM, on_stop_signal, m);
 	if (r >= 0)
 		r = sd_event_add_signal(m->event, NULL, SIGINT, on_stop_signal, m);
 	if (r >= 0)

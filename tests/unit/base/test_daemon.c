@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -189,6 +190,44 @@ static void a_second_instance_is_kept_out(void **state)
 	rmdir(dir);
 }
 
+/* How a process ends that gets each of these signals after it has blocked what it may. */
+static int end_by(int first, int last)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		const struct rlimit no_core = {0};
+
+		setrlimit(RLIMIT_CORE, &no_core);
+		if (daemon_block_signals() < 0)
+			_exit(99);
+		for (int number = first; number <= last; number++) {
+			signal(number, SIG_DFL); /* not as the tests have it */
+			kill(getpid(), number);
+		}
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return status;
+}
+
+static void signals_that_mean_nothing_end_nothing(void **state)
+{
+	static const int meaningless[] = {SIGHUP, SIGINT, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM,
+		SIGTERM, SIGSTKFLT, SIGCHLD, SIGCONT, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO,
+		SIGPWR};
+	static const int fatal[] = {
+		SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGQUIT, SIGSEGV, SIGSYS, SIGTRAP};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(meaningless) / sizeof(meaningless[0]); i++)
+		assert_int_equal(end_by(meaningless[i], meaningless[i]), 0);
+	assert_int_equal(end_by(SIGRTMIN, SIGRTMAX), 0);
+	for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
+		assert_int_equal(WTERMSIG(end_by(fatal[i], fatal[i])), fatal[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +236,7 @@ int main(void)
 		cmocka_unit_test(in_the_foreground_stdio_stays),
 		cmocka_unit_test(closed_stdio_is_not_mistaken_for_ours),
 		cmocka_unit_test(a_second_instance_is_kept_out),
+		cmocka_unit_test(signals_that_mean_nothing_end_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
