@@ -11,6 +11,58 @@ static bool overlap(const struct prefix *a, const struct prefix *b)
 	return prefix_covers(a, b) || prefix_covers(b, a);
 }
 
+/* --- addresses that are never right ----------------------------------------------------------- */
+
+/*
+ * Those of RFC 6890 that mean something else than one host that routers can reach. IPv4's
+ * link-local addresses are not among them: routers use them between each other.
+ */
+static const struct {
+	const char *prefix, *is;
+} unusable[] = {
+	{"0.0.0.0/8", "is of \"this network\", and no host's"},
+	{"127.0.0.0/8", "is loopback, and stays within a host"},
+	{"224.0.0.0/4", "is multicast, and no single host's"},
+	{"255.255.255.255/32", "is broadcast, and no single host's"},
+	{"::/128", "is unspecified, and no host's"},
+	{"::1/128", "is loopback, and stays within a host"},
+	{"::ffff:0:0/96", "is IPv4 in a notation of programs, and in no packet"},
+	{"fe80::/10", "is link-local, and never forwarded"},
+	{"ff00::/8", "is multicast, and no single host's"},
+};
+
+/* What is wrong with all of a prefix, or NULL. */
+static const char *fault_of(const struct prefix *prefix)
+{
+	struct prefix outer;
+
+	for (size_t i = 0; i < sizeof(unusable) / sizeof(unusable[0]); i++)
+		if (prefix_parse(unusable[i].prefix, true, &outer) == 0 &&
+			prefix_covers(&outer, prefix))
+			return unusable[i].is;
+	return NULL;
+}
+
+static const char *fault_of_address(const struct addr *address)
+{
+	const struct prefix prefix = {*address, (uint8_t)addr_bits(address->family)};
+
+	return fault_of(&prefix);
+}
+
+static void check_prefix(struct conf_ctx *ctx, const struct natd_subnet *subnet, const char *key,
+	const struct prefix *prefix)
+{
+	const char *fault = fault_of(prefix);
+	char text[PREFIX_STRLEN];
+
+	if (fault)
+		conf_error_at(
+			ctx, &subnet->where, "%s: %s %s", key, prefix_format(prefix, text), fault);
+}
+
+/* --- groups ----------------------------------------------------------------------------------- */
+
 static void check_snat_prefix(
 	struct conf_ctx *ctx, const struct natd_subnet *subnet, const char *prefix)
 {
@@ -38,6 +90,8 @@ void conf_check_subnet(struct conf_ctx *ctx, void *values)
 	if (subnet->prefix.len == 0)
 		conf_error_at(
 			ctx, &subnet->where, "prefix: %s is everything, not a subnet", prefix);
+	check_prefix(ctx, subnet, "prefix", &subnet->prefix);
+	check_prefix(ctx, subnet, "snat_prefix", &subnet->snat_prefix);
 	check_snat_prefix(ctx, subnet, prefix);
 	if (!subnet->translate && (subnet->n_snat || subnet->snat_prefix.addr.family != ADDR_NONE))
 		conf_error_at(ctx, &subnet->where,
@@ -46,8 +100,11 @@ void conf_check_subnet(struct conf_ctx *ctx, void *values)
 		conf_error_at(ctx, &subnet->where, "snat: more than %d addresses", NATD_POOL_MAX);
 	for (size_t i = 0; i < subnet->n_snat; i++) {
 		const struct addr *to = &subnet->snat[i];
+		const char *fault = fault_of_address(to);
 
 		addr_format(to, address);
+		if (fault)
+			conf_error_at(ctx, &subnet->where, "snat: %s %s", address, fault);
 		if (to->family != subnet->prefix.addr.family)
 			conf_error_at(ctx, &subnet->where,
 				"snat: %s and subnet %s are of different families", address,
@@ -62,10 +119,15 @@ void conf_check_subnet(struct conf_ctx *ctx, void *values)
 void conf_check_forward(struct conf_ctx *ctx, void *values)
 {
 	const struct natd_forward *forward = values;
+	const struct addr *to = &forward->to.address.addr;
+	const char *fault = fault_of_address(to);
+	char text[ADDR_STRLEN];
 
-	if (forward->to.address.addr.family == ADDR_NONE)
+	if (to->family == ADDR_NONE)
 		conf_error_at(ctx, &forward->where, "to: \"%s\" is a name; only an address serves",
 			forward->to.host);
+	else if (fault)
+		conf_error_at(ctx, &forward->where, "to: %s %s", addr_format(to, text), fault);
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
@@ -76,11 +138,16 @@ static void check_uplink_pool(struct conf_ctx *ctx, const struct natd_uplink *up
 
 	if (uplink->n_snat > NATD_POOL_MAX)
 		conf_error(ctx, uplink->at, "snat: more than %d addresses", NATD_POOL_MAX);
-	for (size_t i = 0; i < uplink->n_snat; i++)
+	for (size_t i = 0; i < uplink->n_snat; i++) {
+		const char *fault = fault_of_address(&uplink->snat[i]);
+
+		addr_format(&uplink->snat[i], text);
+		if (fault)
+			conf_error(ctx, uplink->at, "snat: %s %s", text, fault);
 		for (size_t j = 0; j < i; j++)
 			if (addr_equal(&uplink->snat[i], &uplink->snat[j]))
-				conf_error(ctx, uplink->at, "snat: %s is listed twice",
-					addr_format(&uplink->snat[i], text));
+				conf_error(ctx, uplink->at, "snat: %s is listed twice", text);
+	}
 }
 
 static void check_uplinks(struct conf_ctx *ctx, const struct natd_conf *conf)
