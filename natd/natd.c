@@ -70,14 +70,11 @@ static void retry_later(struct natd *natd)
 	sd_event_source_set_enabled(natd->retry, SD_EVENT_ONESHOT);
 }
 
-bool natd_repair(struct natd *natd, const char *who)
+static void restore(struct natd *natd, const char *who, mono_t began)
 {
 	char cause[NATD_WHY_SIZE];
-	mono_t began = clock_mono(), ended;
+	mono_t ended;
 
-	look(natd);
-	if (natd->ruleset == LOAD_VERIFIED)
-		return true;
 	snprintf(cause, sizeof(cause), "%s", natd->ruleset_why);
 	if (install(natd, natd->active) < 0) {
 		log_warn_limited(&natd->repair_limit, clock_mono(),
@@ -85,15 +82,22 @@ bool natd_repair(struct natd *natd, const char *who)
 			natd->ruleset_why);
 		look(natd);
 		retry_later(natd);
-		natd_judge(natd);
-		return false;
+		return;
 	}
 	ended = clock_mono();
 	log_warn_limited(&natd->repair_limit, ended,
 		"changed by %s: %s; ruleset restored in %" PRIu64 " us", who, cause,
 		mono_elapsed_us(began, ended));
+}
+
+void natd_repair(struct natd *natd, const char *who)
+{
+	mono_t began = clock_mono();
+
+	look(natd);
+	if (natd->ruleset != LOAD_VERIFIED)
+		restore(natd, who, began);
 	natd_judge(natd);
-	return true;
 }
 
 static void on_table_changed(const struct nft_change *change, void *arg)

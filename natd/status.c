@@ -179,7 +179,6 @@ json_t *status_json(struct natd *natd, char *err, size_t errlen)
 	_cleanup_json_ json_t *identity = NULL, *state = NULL, *flows = NULL;
 
 	natd_repair(natd, "an unknown process");
-	natd_judge(natd);
 	if (counters_read(natd->nft, &counters, err, errlen) < 0)
 		return NULL;
 	identity = json_identity(natd);

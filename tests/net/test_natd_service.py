@@ -220,6 +220,22 @@ def test_rules_that_others_edit_are_put_right(site, natd, deed):
     assert status(natd)["ruleset"] == "verified"
 
 
+def test_rules_that_another_holds_and_puts_right_are_noticed_at_once(site, natd):
+    """Nobody but the owner of a table may change it, so natd can only look on."""
+    fifo = site.dir / "commands"
+    os.mkfifo(fifo)
+    right = site.file("right.nft", "delete table inet gatehouse\n" +
+                      site.gw.output(NATD, "-n", "--print", "-c", natd.config))
+    site.gw.start("sh", "-c", f"exec nft -i <{fifo}", log="owner")
+    with fifo.open("w") as owner:
+        print("delete table inet gatehouse; add table inet gatehouse { flags owner; }", file=owner, flush=True)
+        natd.process.wait_for_log("NAT is down: the ruleset is not in force")
+        assert status(natd)["state"] == "down" and status(natd)["ruleset"] == "differs"
+        print(f'include "{right}"', file=owner, flush=True)
+        wait_until(lambda: "NAT is up" in natd.log().partition("NAT is down")[2], "natd says so", 5)
+    assert status(natd)["state"] == "up" and status(natd)["reason"] is None
+
+
 def test_reload_takes_the_new_config_and_loses_neither_flow_nor_counter(site, natd):
     Whoami(site.web)
     assert not site.app.reaches(HOST[4], timeout=1)
