@@ -8,6 +8,7 @@
 #include "base/args.h"
 #include "base/cleanup.h"
 #include "base/daemon.h"
+#include "base/instance.h"
 #include "base/log.h"
 #include "natd/active.h"
 #include "natd/load.h"
@@ -75,28 +76,19 @@ static int diff(const char *path)
 }
 
 /* Not while natd runs: it would take that for a stranger's doing and repair it. */
-static int lock_out(const char *run_dir, int *lock)
-{
-	char path[NATD_PATH_SIZE];
-	int r;
-
-	snprintf(path, sizeof(path), "%s/natd.lock", run_dir);
-	r = daemon_lock(path, lock);
-	if (r == -EWOULDBLOCK)
-		log_err("natd runs: stop it first");
-	return r == -EWOULDBLOCK ? r : 0;
-}
-
 static int flush(const char *run_dir)
 {
 	__attribute__((cleanup(nft_freep))) struct nft *nft = NULL;
+	__attribute__((cleanup(instance_end))) struct instance instance = INSTANCE_NONE;
 	struct nat_guard *guard = NULL;
-	_cleanup_close_ int lock = -1;
-	char why[NATD_WHY_SIZE] = "out of memory";
-	int r = lock_out(run_dir, &lock);
+	char why[NATD_WHY_SIZE];
+	int r = instance_begin("natd", run_dir, &instance, why, sizeof(why));
 
-	if (r < 0)
+	if (r == -EWOULDBLOCK) {
+		log_err("%s: stop it first", why);
 		return EXIT_FAILURE;
+	}
+	snprintf(why, sizeof(why), "out of memory");
 	r = nft_new(&nft);
 	if (r == 0 && load_is_claimed(nft)) {
 		log_err("natd runs in this network namespace: stop it first");

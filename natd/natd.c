@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -343,26 +342,14 @@ static int make_timers(struct natd *natd)
 	return r < 0 ? r : 0;
 }
 
-static int take_lock(struct natd *natd)
+static int begin(struct natd *natd)
 {
-	const char *run_dir = natd->options->run_dir;
-	char path[NATD_PATH_SIZE];
-	int r;
+	char why[NATD_WHY_SIZE];
+	int r = instance_begin("natd", natd->options->run_dir, &natd->instance, why, sizeof(why));
 
-	if (mkdir(run_dir, 0755) < 0 && errno != EEXIST) {
-		log_err("cannot make %s: %s", run_dir, strerror(errno));
-		return -errno;
-	}
-	if ((size_t)snprintf(path, sizeof(path), "%s/natd.lock", run_dir) >= sizeof(path)) {
-		log_err("%s: too long a name", run_dir);
-		return -ENAMETOOLONG;
-	}
-	r = daemon_lock(path, &natd->lock_fd);
-	if (r == -EWOULDBLOCK)
-		log_err("another natd runs with %s", run_dir);
-	else if (r < 0)
-		log_err("cannot lock %s: %s", path, strerror(-r));
-	return r;
+	if (r != 0)
+		log_line(r < 0 ? LOG_LEVEL_ERR : LOG_LEVEL_WARNING, "%s", why);
+	return r < 0 ? r : 0;
 }
 
 static int load_config(struct natd *natd)
@@ -451,7 +438,7 @@ static int start(struct natd *natd)
 	int r = load_config(natd);
 
 	if (r == 0)
-		r = take_lock(natd);
+		r = begin(natd);
 	if (r == 0)
 		r = prepare(natd);
 	if (r == 0)
@@ -491,14 +478,14 @@ static void stop(struct natd *natd)
 	sd_event_source_disable_unref(natd->tick);
 	sd_event_unref(natd->event);
 	active_free(natd->active);
-	cleanup_close(&natd->lock_fd);
+	instance_end(&natd->instance);
 }
 
 int natd_main(const struct natd_options *options)
 {
 	struct natd natd = {
 		.options = options,
-		.lock_fd = -1,
+		.instance = INSTANCE_NONE,
 		.started = clock_mono(),
 		.ruleset = LOAD_MISSING,
 		.repair_limit = LOG_LIMIT_INIT(REPAIRS_LOGGED_PER_MINUTE),

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
+#include "base/instance.h"
 #include "base/log.h"
 #include "base/mono.h"
 #include "natd/health.h"
@@ -39,7 +40,7 @@ struct natd {
 	struct observe *observe;
 	struct flow_watch *flows;
 	struct control_server *control;
-	int lock_fd;
+	struct instance instance;
 	char socket_path[NATD_PATH_SIZE]; /* "" until it exists */
 	mono_t started;
 

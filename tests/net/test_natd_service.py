@@ -160,6 +160,22 @@ def test_second_natd_in_the_same_network_is_refused_and_does_no_harm(site, natd)
     assert status(natd)["ruleset"] == "verified"
 
 
+def test_of_two_natds_that_start_at_once_one_runs(site):
+    pair = [Natd(site.gw, natd_config()), Natd(site.gw, natd_config())]
+    pair[1].run_dir = site.dir / "other"
+    for refused in range(1, 4):
+        for natd in pair:
+            natd.spawn()
+        wait_until(lambda: not all(natd.process.running for natd in pair), "one leaves", 30)
+        winner, loser = sorted(pair, key=lambda natd: not natd.process.running)
+        assert loser.process.wait() == 1
+        assert winner.log().count("another natd runs in this network namespace") == refused  # one log
+        wait_until((winner.run_dir / "natd.sock").exists, "the other is ready", 30)
+        assert status(winner)["ruleset"] == "verified"
+        assert "drop" in site.gw.output("nft", "list table inet gatehouse_guard")
+        winner.stop()
+
+
 def test_diff_tells_what_a_config_would_change(site, natd):
     def diff():
         return site.gw.run(NATD, "--diff", "-c", natd.config, check=False)

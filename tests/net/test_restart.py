@@ -6,6 +6,7 @@
 import os
 import re
 import signal
+import socket
 import time
 
 import pytest
@@ -189,14 +190,12 @@ def test_manager_is_told_when_a_reload_begins_and_ends(site):
 
 # --- a second instance -----------------------------------------------------------------------------
 
-@pytest.mark.parametrize("same", ["run dir", "interface", "port", "bare interface"])
+@pytest.mark.parametrize("same", ["run dir", "network", "bare interface"])
 def test_second_instance_leaves_at_once_and_harms_nothing(site, same):
     gate = Gate(site)
     assert gate.works()
     flow, before = Flow(site.app, HOST[4]), kernel_state(site)
-    other = {**gate.tunnel, "listen_port": 51999, "addresses": ["10.77.0.1/24"]}
-    if same == "port":
-        other = {**other, "name": site.ifname("gw"), "listen_port": PORT}
+    other = {**gate.tunnel, "name": site.ifname("gw"), "listen_port": 51999, "addresses": ["10.77.0.1/24"]}
     second = Vpnd(site.gw, vpnd_config(gate.tunnel))
     if same != "run dir":
         second.run_dir = site.dir / "run.second"
@@ -215,10 +214,41 @@ def test_second_instance_leaves_at_once_and_harms_nothing(site, same):
         assert second.process.wait(10) == 1
     lost, _ = flow.during(refused)
     assert time.monotonic() - began < 2 * SLACK
-    expected = {"run dir": "another vpnd runs", "port": "cannot bind UDP port"}
+    expected = {"run dir": "another vpnd runs with", "network": "another vpnd runs in this network namespace"}
     assert expected.get(same, "exists already") in second.log()
     assert lost == 0 and kernel_state(site) == before
     assert gate.device.wg("show").returncode == 0 and gate.ctl.run("tunnels").returncode in (0, 1)
+
+
+def test_of_two_that_start_at_once_one_runs(site):
+    gate = Gate(site, begin=False)
+    pair = [gate.vpnd, Vpnd(site.gw, vpnd_config(gate.tunnel))]
+    pair[1].run_dir = site.dir / "run.second"
+    for vpnd in pair:
+        vpnd.spawn()
+    wait_until(lambda: not all(vpnd.process.running for vpnd in pair), "one leaves", 30)
+    winner, loser = sorted(pair, key=lambda vpnd: not vpnd.process.running)
+    assert loser.process.wait() == 1 and "another vpnd runs in this network namespace" in loser.log()
+    wait_until(lambda: "ready, config" in winner.log(), "the other is ready", 30)
+    flush = site.gw.run(VPND, "--flush", "-c", winner.config, "--run-dir", loser.run_dir, check=False)
+    assert flush.returncode == 1 and "stop it first" in flush.stderr
+
+
+def test_interfaces_without_config_are_as_many_as_one_likes(site):
+    gate = Gate(site)
+    names = [site.ifname("bare"), site.ifname("bare")]
+    for name in names:
+        site.gw.start(VPND, "-f", name)
+    for name in names:
+        wait_until(gate.vpnd.device(name).socket.exists, "it serves", 30)
+    assert gate.works()
+
+
+def test_port_that_a_stranger_has_is_named(site):
+    with site.gw.socket(kind=socket.SOCK_DGRAM) as stranger:
+        stranger.bind(("", PORT))
+        vpnd = Gate(site, begin=False).vpnd
+        assert f"cannot bind UDP port {PORT}" in vpnd.refuses()
 
 
 # --- boot ------------------------------------------------------------------------------------------

@@ -71,6 +71,14 @@ def test_upgrade_costs_no_packet(site, installed, upgradable, measured):
     assert gate.ctl.status()[1]["tunnels"][0]["state"] == "up"
 
 
+def test_upgraded_program_still_keeps_others_out(site, upgradable):
+    upgrade(upgradable.vpnd)
+    for run_dir, said in ((upgradable.vpnd.run_dir, "another vpnd runs with"),
+                          (site.dir / "other", "another vpnd runs in this network namespace")):
+        done = site.gw.run(VPND, "-f", "-c", upgradable.vpnd.config, "--run-dir", run_dir, check=False)
+        assert done.returncode == 1 and said in done.stderr
+
+
 # What the package manager may find in place of the program, and what is said of it.
 WRONG = {
     "text": (lambda: b"this is no program\n", 0o755),

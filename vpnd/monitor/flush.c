@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/daemon.h"
+#include "base/instance.h"
 #include "base/log.h"
 #include "netlink/apply.h"
 #include "netlink/diff.h"
@@ -62,19 +62,12 @@ static void flush_sockets(const char *path)
 
 int monitor_flush(const struct monitor_options *options)
 {
-	_cleanup_close_ int lock = -1;
-	char path[4096];
-	int r;
+	__attribute__((cleanup(instance_end))) struct instance instance = INSTANCE_NONE;
+	char err[1024];
+	int r = instance_begin("vpnd", options->run_dir, &instance, err, sizeof(err));
 
-	snprintf(path, sizeof(path), "%s/vpnd.lock", options->run_dir);
-	r = daemon_lock(path, &lock);
-	if (r == -EWOULDBLOCK) {
-		log_err("vpnd runs with %s: stop it first", options->run_dir);
-		return EXIT_FAILURE;
-	}
-	/* Without the directory there never was one to run. */
-	if (r < 0 && r != -ENOENT) {
-		log_err("cannot lock %s: %s", path, strerror(-r));
+	if (r < 0) {
+		log_err("%s%s", err, r == -EWOULDBLOCK ? ": stop it first" : "");
 		return EXIT_FAILURE;
 	}
 	if (options->config && access(options->config, F_OK) == 0)

@@ -19,7 +19,7 @@ struct handover *handover_new(void)
 	struct handover *h = calloc(1, sizeof(*h));
 
 	if (h)
-		h->lock = h->control = h->hook.output = -1;
+		h->lock = h->network = h->control = h->hook.output = -1;
 	return h;
 }
 
@@ -185,6 +185,8 @@ int handover_keep(const struct handover *h, bool keep)
 	int r = keep_one(h->lock, keep), e = keep_one(h->control, keep);
 
 	r = r < 0 ? r : e;
+	e = keep_one(h->network, keep);
+	r = r < 0 ? r : e;
 	e = keep_one(h->hook.output, keep);
 	r = r < 0 ? r : e;
 	for (size_t i = 0; i < h->n_tunnels; i++) {
@@ -207,6 +209,7 @@ static void close_one(int *fd)
 void handover_close(struct handover *h)
 {
 	close_one(&h->lock);
+	close_one(&h->network);
 	close_one(&h->control);
 	close_one(&h->hook.output);
 	for (size_t i = 0; i < h->n_tunnels; i++) {

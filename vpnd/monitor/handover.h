@@ -6,6 +6,7 @@
  * the whole, so that the monitor that runs can find out beforehand and go on.
  *
  *   vpnd-handover VERSION STARTED_US ENGINE_RESTARTS LOCK CONTROL
+ *   network LOCK                                                 (if there is one)
  *   hook PID OUTPUT UNTIL_US                                     (one that runs)
  *   change SUBJECT<tab>TEXT                                      (that it has still to be told)
  *   event RUN NUMBER TIME_MS KIND SUBJECT<tab>WHAT<tab>WHY<tab>
@@ -80,7 +81,7 @@ struct handover_choice {
 struct handover {
 	uint64_t started_us; /* mono time at which the first of all monitors started */
 	unsigned int engine_restarts;
-	int lock, control; /* -1: none */
+	int lock, network, control; /* -1: none; the first two as struct instance has them */
 	struct handover_hook hook;
 	struct handover_change *changes;
 	size_t n_changes;

@@ -60,6 +60,8 @@ void handover_text_print(const struct handover *h, FILE *f)
 
 	fprintf(f, "vpnd-handover %d %llu %u %d %d\n", HANDOVER_VERSION,
 		(unsigned long long)h->started_us, h->engine_restarts, h->lock, h->control);
+	if (h->network >= 0)
+		fprintf(f, "network %d\n", h->network);
 	if (h->hook.pid > 0)
 		fprintf(f, "hook %d %d %llu\n", (int)h->hook.pid, h->hook.output,
 			(unsigned long long)h->hook.until_us);
@@ -151,6 +153,13 @@ static int parse_head(struct handover *h, const char *at)
 			       take_number(&at, UINT64_MAX, &h->started_us) &&
 			       take_u32(&at, &h->engine_restarts) && take_fd(&at, &h->lock) &&
 			       take_fd(&at, &h->control) && *at == '\0'
+		       ? 0
+		       : -EPROTO;
+}
+
+static int parse_network(struct handover *h, const char *at)
+{
+	return h->network < 0 && take_fd(&at, &h->network) && h->network >= 0 && *at == '\0'
 		       ? 0
 		       : -EPROTO;
 }
@@ -277,6 +286,8 @@ static int parse_line(struct handover *h, const char *line)
 		return -EPROTO;
 	if (strcmp(word, "tunnel") == 0)
 		return parse_tunnel(h, at);
+	if (strcmp(word, "network") == 0)
+		return parse_network(h, at);
 	if (strcmp(word, "queue") == 0)
 		return parse_queue(h, at);
 	if (strcmp(word, "peer") == 0)

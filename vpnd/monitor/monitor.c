@@ -87,28 +87,22 @@ static int try_keys(const struct vpnd_conf *conf)
 	return 0;
 }
 
-static int take_lock(struct monitor *m)
+/* Without a config there are neither routes to fight over nor a control socket. */
+static int begin(struct monitor *m)
 {
-	char path[PATH_SIZE];
+	char err[1024];
 	int r;
 
 	if (!m->conf)
 		return 0;
 	if (m->handover) {
-		m->lock_fd = cleanup_take_fd(&m->handover->lock);
-		return 0;
+		m->instance.directory = cleanup_take_fd(&m->handover->lock);
+		m->instance.network = cleanup_take_fd(&m->handover->network);
 	}
-	if (mkdir(m->options->run_dir, 0755) < 0 && errno != EEXIST) {
-		log_err("cannot make %s: %s", m->options->run_dir, strerror(errno));
-		return -errno;
-	}
-	snprintf(path, sizeof(path), "%s/vpnd.lock", m->options->run_dir);
-	r = daemon_lock(path, &m->lock_fd);
-	if (r == -EWOULDBLOCK)
-		log_err("another vpnd runs with %s", m->options->run_dir);
-	else if (r < 0)
-		log_err("cannot lock %s: %s", path, strerror(-r));
-	return r;
+	r = instance_begin("vpnd", m->options->run_dir, &m->instance, err, sizeof(err));
+	if (r != 0)
+		log_line(r < 0 ? LOG_LEVEL_ERR : LOG_LEVEL_WARNING, "%s", err);
+	return r < 0 ? r : 0;
 }
 
 static int find_user(struct monitor *m)
@@ -357,7 +351,7 @@ static int prepare(struct monitor *m)
 	int r = load_config(m);
 
 	if (r == 0)
-		r = take_lock(m);
+		r = begin(m);
 	if (r == 0)
 		r = find_user(m);
 	if (r == 0)
@@ -483,7 +477,7 @@ static void end(struct monitor *m)
 	sd_event_source_disable_unref(m->stop_timer);
 	hook_free(m->hook);
 	sd_event_unref(m->event);
-	cleanup_close(&m->lock_fd);
+	instance_end(&m->instance);
 }
 
 /* What the monitor before this one left, when there was one. */
@@ -527,7 +521,7 @@ int monitor_main(const struct monitor_options *options)
 	}
 	*m = (struct monitor){.options = options,
 		.started = clock_mono(),
-		.lock_fd = -1,
+		.instance = INSTANCE_NONE,
 		.control_fd = -1,
 		.told = LOG_LIMIT_INIT(TOLD_PER_MINUTE),
 		.moves = LOG_LIMIT_INIT(MOVES_PER_MINUTE),

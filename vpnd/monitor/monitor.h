@@ -15,7 +15,7 @@ struct monitor_options {
 	const char *program; /* the file that was executed, where the next one will be */
 	const char *config;  /* the file; NULL with ifname */
 	const char *ifname;  /* the one interface, configured over its UAPI alone; else NULL */
-	const char *run_dir; /* of control socket and lock */
+	const char *run_dir; /* of control socket and a lock */
 	bool verbose;
 	bool background; /* nobody has our stderr once we are ready */
 	int ready_fd;    /* for daemon_ready; -1: in the foreground */

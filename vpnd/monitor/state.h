@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/instance.h"
 #include "base/log.h"
 #include "base/mono.h"
 #include "vpnd/conf.h"
@@ -43,7 +44,7 @@ struct monitor {
 	enum phase phase;
 	int exit_status;
 	mono_t started; /* the first monitor, if others were before this one */
-	int lock_fd;
+	struct instance instance;
 	int control_fd;            /* listening; -1 without config */
 	struct handover *handover; /* during start-up, from the monitor before; NULL: none */
 	uid_t uid;                 /* whom engine and lookups run as */

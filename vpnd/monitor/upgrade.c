@@ -71,7 +71,8 @@ static int describe(const struct monitor *m, struct handover *h)
 
 	h->started_us = m->started.us;
 	h->engine_restarts = m->engine_restarts;
-	h->lock = m->lock_fd;
+	h->lock = m->instance.directory;
+	h->network = m->instance.network;
 	h->control = m->control_fd;
 	h->events = m->events;
 	if (m->conf)

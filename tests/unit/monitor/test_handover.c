@@ -15,6 +15,7 @@
 
 #define KEY "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="
 #define HEAD "vpnd-handover 2 77 3 5 -1\n"
+#define NETWORK "network 12\n"
 #define TUNNEL "tunnel city-a 9 0 23 6 7 -1 8 -1\n"
 #define QUEUES "queue 9\nqueue 30\nqueue 31\n"
 #define PEER "peer " KEY " 1 1400\n"
@@ -41,14 +42,14 @@ static void what_is_written_is_read(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(
-		read_text(HEAD HOOK CHANGE CHANGE EVENT NEXT CHOICE TUNNEL QUEUES PEER PEER PEER
-			"end\n",
-			&h),
+	assert_int_equal(read_text(HEAD NETWORK HOOK CHANGE CHANGE EVENT NEXT CHOICE TUNNEL QUEUES
+					   PEER PEER PEER "end\n",
+				 &h),
 		0);
 	assert_int_equal(h->started_us, 77);
 	assert_int_equal(h->engine_restarts, 3);
 	assert_int_equal(h->lock, 5);
+	assert_int_equal(h->network, 12);
 	assert_int_equal(h->control, -1);
 	assert_int_equal(h->tunnels[0].fds[HANDOVER_UAPI], 8);
 	assert_int_equal(h->tunnels[0].fds[HANDOVER_STATE], -1);
@@ -73,7 +74,8 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(handover_write(h, &fd), 0);
 	assert_true(pread(fd, text, sizeof(text) - 1, 0) > 0);
 	assert_string_equal(text,
-		HEAD HOOK CHANGE CHANGE EVENT NEXT CHOICE TUNNEL QUEUES PEER PEER PEER "end\n");
+		HEAD NETWORK HOOK CHANGE CHANGE EVENT NEXT CHOICE TUNNEL QUEUES PEER PEER PEER
+		"end\n");
 	assert_int_equal(write(fd, "", 1), -1); /* it is sealed */
 	assert_int_equal(handover_read(fd, &again), 0);
 	handover_free(again);
@@ -106,6 +108,9 @@ static void what_is_not_understood_is_refused_whole(void **state)
 		HEAD "tunnel city-a 9 0 23 2 7 -1 8 -1\nend\n", /* stderr */
 		HEAD "tunnel city-a 4294967296 0 23 6 7 -1 8 -1\nend\n",
 		HEAD "tunnel a-name-too-long-x 9 0 23 6 7 -1 8 -1\nend\n",
+		HEAD NETWORK NETWORK "end\n",
+		HEAD "network -1\nend\n",
+		HEAD "network 12 13\nend\n",
 		HEAD "queue 9\nend\n",
 		HEAD TUNNEL "queue -1\nend\n",
 		HEAD TUNNEL "queue 9 10\nend\n",
@@ -145,19 +150,23 @@ static void descriptors_are_kept_and_closed(void **state)
 	struct handover *h = handover_new();
 	struct handover_tunnel *t = handover_add_tunnel(h, "city-a");
 	int fd = memfd_create("x", MFD_CLOEXEC), queue = memfd_create("y", MFD_CLOEXEC);
+	int network = memfd_create("z", MFD_CLOEXEC);
 
 	(void)state;
+	h->network = network;
 	t->fds[HANDOVER_TUN] = fd;
 	t->queues[t->n_queues++] = queue;
 	assert_int_equal(handover_keep(h, true), 0);
 	assert_int_equal(fcntl(fd, F_GETFD), 0);
 	assert_int_equal(fcntl(queue, F_GETFD), 0);
+	assert_int_equal(fcntl(network, F_GETFD), 0);
 	assert_int_equal(handover_keep(h, false), 0);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(fcntl(queue, F_GETFD), FD_CLOEXEC);
 	handover_close(h);
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
 	assert_int_equal(fcntl(queue, F_GETFD), -1);
+	assert_int_equal(fcntl(network, F_GETFD), -1);
 	t->fds[HANDOVER_TUN] = fd;
 	assert_int_equal(handover_keep(h, true), -EBADF);
 	handover_free(h);

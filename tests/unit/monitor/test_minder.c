@@ -296,7 +296,7 @@ static int set_up(void **state)
 	write_config(f, 1420);
 	f->options = (struct monitor_options){.config = f->config, .ready_fd = -1};
 	f->m = (struct monitor){.options = &f->options,
-		.lock_fd = -1,
+		.instance = INSTANCE_NONE,
 		.control_fd = -1,
 		.engine_restarts = 1,
 		.uid = NOBODY,
