@@ -22,6 +22,7 @@
 #include "base/sandbox.h"
 #include "natd/active.h"
 #include "natd/control.h"
+#include "natd/enforce.h"
 #include "natd/flow_watch.h"
 #include "natd/nat_guard.h"
 #include "natd/ruleset.h"
@@ -29,94 +30,8 @@
 #include "netlink/nft_watch.h"
 #include "netlink/observe.h"
 
-#define TICK_US (10 * US_PER_S)    /* between looks at counts and settings of the kernel */
-#define RETRY_US (100 * US_PER_MS) /* after a repair that failed */
+#define TICK_US (10 * US_PER_S) /* between looks at counts and settings of the kernel */
 #define REPAIRS_LOGGED_PER_MINUTE 20
-
-/* --- keeping the ruleset in force ------------------------------------------------------------- */
-
-static void look(struct natd *natd)
-{
-	int r = load_verify(natd->nft, natd->active->wanted, &natd->ruleset, natd->ruleset_why,
-		sizeof(natd->ruleset_why));
-
-	if (r < 0)
-		natd->ruleset = LOAD_DIFFERS; /* not known to be right is not right */
-}
-
-static int install(struct natd *natd, const struct active *active)
-{
-	int r = load_ruleset(natd->nft, active->ruleset, active->wanted, natd->ruleset_why,
-		sizeof(natd->ruleset_why));
-
-	if (r == 0)
-		natd->ruleset = LOAD_VERIFIED;
-	return r;
-}
-
-/* The ruleset does its work without; what is lost is cover for the moment of a stranger's flush. */
-static void install_guard(struct natd *natd)
-{
-	char why[NATD_WHY_SIZE];
-
-	if (nat_guard_install(natd->guard, natd->active->conf, why, sizeof(why)) < 0)
-		log_warn("no guard for when others flush the ruleset: %s", why);
-}
-
-static void retry_later(struct natd *natd)
-{
-	sd_event_source_set_time_relative(natd->retry, RETRY_US);
-	sd_event_source_set_enabled(natd->retry, SD_EVENT_ONESHOT);
-}
-
-static void restore(struct natd *natd, const char *who, mono_t began)
-{
-	char cause[NATD_WHY_SIZE];
-	mono_t ended;
-
-	snprintf(cause, sizeof(cause), "%s", natd->ruleset_why);
-	if (install(natd, natd->active) < 0) {
-		log_warn_limited(&natd->repair_limit, clock_mono(),
-			"changed by %s: %s; cannot restore the ruleset yet: %s", who, cause,
-			natd->ruleset_why);
-		look(natd);
-		retry_later(natd);
-		return;
-	}
-	ended = clock_mono();
-	log_warn_limited(&natd->repair_limit, ended,
-		"changed by %s: %s; ruleset restored in %" PRIu64 " us", who, cause,
-		mono_elapsed_us(began, ended));
-}
-
-void natd_repair(struct natd *natd, const char *who)
-{
-	mono_t began = clock_mono();
-
-	look(natd);
-	if (natd->ruleset != LOAD_VERIFIED)
-		restore(natd, who, began);
-	natd_judge(natd);
-}
-
-static void on_table_changed(const struct nft_change *change, void *arg)
-{
-	char who[64];
-
-	if (change->pid)
-		snprintf(who, sizeof(who), "%s (process %u)", change->process, change->pid);
-	else
-		snprintf(who, sizeof(who), "an unknown process");
-	natd_repair(arg, who);
-}
-
-static int on_retry(sd_event_source *source, uint64_t us, void *arg)
-{
-	(void)source;
-	(void)us;
-	natd_repair(arg, "an unknown process");
-	return 0;
-}
 
 /* --- judging ---------------------------------------------------------------------------------- */
 
@@ -216,7 +131,7 @@ int natd_drain(struct natd *natd, bool draining, char *err, size_t errlen)
 	int r = active_drain(active, draining);
 
 	if (r == 0)
-		r = install(natd, active);
+		r = enforce_install(natd, active);
 	else
 		snprintf(natd->ruleset_why, sizeof(natd->ruleset_why), "%s", strerror(-r));
 	if (r < 0) {
@@ -224,7 +139,7 @@ int natd_drain(struct natd *natd, bool draining, char *err, size_t errlen)
 			natd->ruleset_why);
 		log_err("%s", err);
 		active_drain(active, before);
-		natd_repair(natd, "a drain that failed");
+		enforce_repair(natd, "a drain that failed");
 		return r;
 	}
 	if (draining != before)
@@ -274,13 +189,13 @@ int natd_reload(struct natd *natd, char *err, size_t errlen)
 		conf_errors_done(&errors);
 		return r;
 	}
-	r = install(natd, next);
+	r = enforce_install(natd, next);
 	if (r < 0) {
 		snprintf(err, errlen, "the ruleset is not in force, the old one stays: %s",
 			natd->ruleset_why);
 		log_err("%s", err);
 		active_free(next);
-		natd_repair(natd, "a reload that failed");
+		enforce_repair(natd, "a reload that failed");
 		return r;
 	}
 	flow_watch_set_conf(natd->flows, next->conf);
@@ -288,7 +203,7 @@ int natd_reload(struct natd *natd, char *err, size_t errlen)
 		flow_watch_end_untranslated(natd->flows);
 	active_free(natd->active);
 	natd->active = next;
-	install_guard(natd);
+	enforce_guard(natd);
 	tune(natd);
 	log_notice("config %s is in force", next->hash);
 	natd_judge(natd);
@@ -327,18 +242,13 @@ static int watch_signals(struct natd *natd)
 	return r < 0 ? r : 0;
 }
 
-static int make_timers(struct natd *natd)
+static int make_tick(struct natd *natd)
 {
 	int r = sd_event_add_time_relative(
 		natd->event, &natd->tick, CLOCK_BOOTTIME, TICK_US, 0, on_tick, natd);
 
 	if (r >= 0)
 		r = sd_event_source_set_enabled(natd->tick, SD_EVENT_ON);
-	if (r >= 0)
-		r = sd_event_add_time_relative(
-			natd->event, &natd->retry, CLOCK_BOOTTIME, RETRY_US, 1, on_retry, natd);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(natd->retry, SD_EVENT_OFF);
 	return r < 0 ? r : 0;
 }
 
@@ -373,13 +283,13 @@ static int prepare(struct natd *natd)
 	if (r >= 0)
 		r = watch_signals(natd);
 	if (r >= 0)
-		r = make_timers(natd);
+		r = make_tick(natd);
 	if (r >= 0)
 		r = nft_new(&natd->nft);
 	if (r >= 0)
 		r = nat_guard_new(&natd->guard);
 	if (r >= 0)
-		r = nft_watch_new(natd->event, RULESET_TABLE, on_table_changed, natd, &natd->watch);
+		r = enforce_watch(natd);
 	if (r >= 0)
 		r = observe_new(&watch_net, &natd->observe);
 	if (r >= 0)
@@ -400,7 +310,7 @@ static int claim(struct natd *natd)
 			"table " RULESET_FAMILY " " RULESET_GUARD);
 		return -EBUSY;
 	}
-	install_guard(natd);
+	enforce_guard(natd);
 	return 0;
 }
 
@@ -410,12 +320,12 @@ static int first_install(struct natd *natd)
 
 	if (r < 0)
 		return r;
-	look(natd);
+	enforce_look(natd);
 	if (natd->ruleset == LOAD_VERIFIED) {
 		log_info("the ruleset is in force already");
 		return 0;
 	}
-	r = install(natd, natd->active);
+	r = enforce_install(natd, natd->active);
 	if (r < 0)
 		log_err("the ruleset is not in force: %s", natd->ruleset_why);
 	else
@@ -461,7 +371,7 @@ static int start(struct natd *natd)
 /* The guard is wanted no longer than the ruleset may be away. */
 static void leave(struct natd *natd)
 {
-	look(natd);
+	enforce_look(natd);
 	if (natd->ruleset == LOAD_VERIFIED)
 		nat_guard_remove(natd->guard);
 }

@@ -77,9 +77,6 @@ int natd_reload(struct natd *natd, char *err, size_t errlen);
  */
 int natd_drain(struct natd *natd, bool draining, char *err, size_t errlen);
 
-/* Compare kernel and config, bring the kernel back if they differ, and judge. */
-void natd_repair(struct natd *natd, const char *who);
-
 /* Judge now and log if the judgement is another than before. */
 void natd_judge(struct natd *natd);
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "natd/active.h"
 #include "natd/counters.h"
+#include "natd/enforce.h"
 #include "natd/flow_status.h"
 #include "natd/natd.h"
 #include "natd/ruleset.h"
@@ -178,7 +179,7 @@ json_t *status_json(struct natd *natd, char *err, size_t errlen)
 	__attribute__((cleanup(counters_freep))) struct counters *counters = NULL;
 	_cleanup_json_ json_t *identity = NULL, *state = NULL, *flows = NULL;
 
-	natd_repair(natd, "an unknown process");
+	enforce_repair(natd, "an unknown process");
 	if (counters_read(natd->nft, &counters, err, errlen) < 0)
 		return NULL;
 	identity = json_identity(natd);
