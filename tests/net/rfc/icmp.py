@@ -5,9 +5,10 @@ import struct
 from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_NOP, IPOption_RR
 from scapy.packet import Raw
 
-from .flow import age, answer, entry, error, mapped, nothing, only, passes, ping, udp
+from .flow import Connection, age, answer, entry, error, mapped, nothing, only, passes, ping, udp
 from .table import deviates, requirement
-from .wire import A, B, C, CITY, HOP, LIMITED, OTHER, PEER, PUBLIC, SERVICE
+from .wire import (A, B, C, CITY, HOP, LIMITED, OTHER, PEER, PREFIXED, PREFIXED_PUBLIC, PUBLIC, SERVICE,
+                   TALKATIVE)
 
 QUERY_S = 60
 
@@ -40,6 +41,15 @@ def queries_live(gate):
     first = entry(gate, "icmp", ident).remaining
     assert passes(gate, answer(sent))
     assert min(first, entry(gate, "icmp", ident).remaining) >= QUERY_S - 5
+
+
+@requirement(5508, "REQ-2a", "SHOULD", "how long a query may be silent can be configured",
+             deviation="It is 60 s, the least that the RFC allows.",
+             gateway="tight")
+def query_timeout_can_be_configured(gate):
+    ident = gate.new_port()
+    mapped(gate, ping(ident))
+    deviates(entry(gate, "icmp", ident).remaining >= QUERY_S - 5)
 
 
 def quoting_udp(gate, **ip):
@@ -206,6 +216,14 @@ def errors_do_not_touch_queries(gate):
     assert passes(gate, answer(sent))
 
 
+@requirement(5508, "REQ-7", "MUST", "a NAT by address alone passes hairpinned queries",
+             deviation="""With `snat_prefix`, the one way without ports, flows begin inside as with all
+             others: who is inside another subnet reaches such a host by its own address.""")
+def queries_hairpin_to_an_address(gate):
+    assert mapped(gate, ping(gate.new_port(), host=PREFIXED)).src == PREFIXED_PUBLIC
+    deviates(not gate.out(ping(gate.new_port(), host=B, peer=PREFIXED_PUBLIC)).inside)
+
+
 @requirement(5508, "REQ-7", "MUST", "errors about hairpinned packets pass as well")
 def errors_hairpin(gate):
     port = gate.new_port()
@@ -237,6 +255,18 @@ def flows_without_room_are_refused(gate):
     assert gate.out(udp(gate.new_port(), peer=OTHER)).outside
 
 
+@requirement(5508, "REQ-8", "SHOULD", "a TCP connection that there is no room for is refused by ICMP 3/13",
+             deviation="It is refused by a reset, which every host takes for an answer at once.",
+             gateway="tight")
+def connections_without_room_are_refused(gate):
+    for _ in range(40):
+        seen = gate.out(Connection(gate, peer="198.51.100.96").from_host("S"))
+        if seen.inside:
+            break
+    nothing(seen.outside)
+    deviates("R" in only(seen.inside)[TCP].flags)
+
+
 @requirement(5508, "REQ-8", "SHOULD", "a flow that policy forbids is refused by ICMP 3/13",
              deviation="""What must not leave by an uplink is dropped in silence: while a tunnel comes up
              again, hosts go on trying, where an error would end their attempts.""")
@@ -266,12 +296,40 @@ def gateway_answers_pings(gate):
     assert only(gate.into(ping(gate.new_port(), host=PEER, peer=PUBLIC)).outside)[ICMP].type == 0
 
 
-@requirement(5508, "REQ-10c", "SHOULD", "the gateway obeys no source quench")
+@requirement(5508, "REQ-10c", "SHOULD", "the gateway obeys no source quench, and answers no information request")
 def source_quench_is_dead(gate):
     port = gate.new_port()
     sent = mapped(gate, udp(port))
     gate.into(error(sent, 4, 0))
     assert passes(gate, answer(sent))
+    nothing(gate.into(IP(src=PEER, dst=PUBLIC) / ICMP(type=15)).outside)
+
+
+@requirement(5508, "REQ-10d", "SHOULD", "an ICMP error has the DS field of what it is about",
+             deviation="""The kernel gives its errors the precedence of internetwork control, as RFC 1812
+             asks of routers (4.3.2.5), and keeps the lower bits.""")
+def errors_keep_the_ds_field(gate):
+    expedited = 0xb8
+    got = only(gate.out(udp(gate.new_port(), ttl=1, tos=expedited)).inside)
+    deviates(got.tos == 0xc0 | expedited & 0x1e)
+
+
+@requirement(5508, "REQ-10e", "SHOULD", "the gateway tells no ICMP error about an ICMP error, or what all were sent")
+def errors_beget_no_errors(gate):
+    got, _, _ = from_peer(gate)
+    doomed = error(got, 3, 3, src=A)
+    doomed.ttl = 1
+    seen = gate.out(doomed, udp(gate.new_port(), peer="10.40.15.255", ttl=1))
+    nothing(seen.inside)
+    nothing(seen.outside)
+
+
+@requirement(5508, "REQ-10f", "SHOULD", "how many ICMP errors the gateway tells a host is limited", gateway="tight")
+def errors_are_limited(gate):
+    gate.gw.sysctl({"net.ipv4.icmp_ratelimit": 1000})  # the default
+    told = gate.out(*(udp(gate.new_port(), host=TALKATIVE, ttl=1) for _ in range(50))).inside
+    gate.gw.sysctl({"net.ipv4.icmp_ratelimit": 0})
+    assert 0 < len(told) < 20
 
 
 @requirement(5508, "REQ-11", "MAY", "other ICMP messages from outside are dropped")

@@ -5,6 +5,8 @@ import time
 from scapy.layers.inet import ICMP, IP, TCP
 from scapy.packet import Raw
 
+from lab.natd import status
+
 from .flow import Connection, entries, error, mapped, nothing, only, passes
 from .table import deviates, requirement
 from .wire import A, B, C, HOP, OTHER, PEER, PUBLIC, SERVICE, SERVICE_PORT
@@ -98,6 +100,13 @@ def unsolicited_syn_has_no_answer(gate):
     nothing(seen.outside)
     time.sleep(SYN_SILENCE_S + 0.2)
     nothing(gate.flush().outside)
+
+
+@requirement(5382, "REQ-4a", "MUST", "nor later, since the policy is to tell nothing")
+def unsolicited_syn_is_dropped(gate):
+    before = status(gate.natd)["drops"]["unsolicited"]
+    gate.into(stray_syn(gate.new_port()))
+    assert status(gate.natd)["drops"]["unsolicited"] == before + 1
 
 
 @requirement(5382, "REQ-4", "MUST", "that SYN is forgotten when the host inside opens to its sender")

@@ -4,8 +4,10 @@
         inside ------------ gw(natd) ------------ outside
     A, B  10.40.15.*      lan | uplink       PEER, OTHER, HOP
     C     10.40.115.*         |
+    PREFIXED  10.40.17.*      |
                       203.0.113.7 (PUBLIC)
                   203.0.113.8, .9 (POOL, for C's subnet)
+                  198.18.17.* (routed here, for PREFIXED's)
 
 Packets are built and read by scapy, sent and received whole on the wires' far ends. This process
 keeps to one CPU while a gateway is up, so that what was sent first is through first: what has not
@@ -27,6 +29,8 @@ from lab.site import FORWARDING
 
 A, B, C = "10.40.15.10", "10.40.15.11", "10.40.115.12"
 LIMITED = "10.40.16.10"  # may have LIMIT flows
+TALKATIVE = "10.40.15.12"  # is told many errors
+PREFIXED, PREFIXED_PUBLIC = "10.40.17.10", "198.18.17.10"
 PUBLIC, POOL = "203.0.113.7", ["203.0.113.8", "203.0.113.9"]
 ROUTER = "203.0.113.1"
 PEER, OTHER = "198.51.100.10", "198.51.100.20"
@@ -90,7 +94,8 @@ class Gateway(Lab):
         self.natd = Natd(self.gw, {
             "uplinks": ["uplink"],
             "subnets": [{"prefix": "10.40.15.0/24"}, {"prefix": "10.40.115.0/24", "snat": POOL},
-                        {"prefix": "10.40.16.0/24", "max_connections_per_host": LIMIT}],
+                        {"prefix": "10.40.16.0/24", "max_connections_per_host": LIMIT},
+                        {"prefix": "10.40.17.0/24", "snat_prefix": "198.18.17.0/24"}],
             "never_uplink": ["10.241.0.0/16"],
             "forwards": [{"protocol": protocol, "uplink_port": SERVICE,
                           "to": f"{A}:{SERVICE_PORT}"} for protocol in ("tcp", "udp")],
@@ -109,11 +114,11 @@ class Gateway(Lab):
         self.gw.sysctl({"net.ipv4.icmp_ratelimit": 0, "net.ipv4.icmp_msgs_burst": 10000,
                         "net.ipv4.icmp_msgs_per_sec": 10000})
         self.gw.ip("addr add 10.40.15.1/24 dev lan", "addr add 10.40.115.1/24 dev lan",
-                    "addr add 10.40.16.1/24 dev lan",
+                    "addr add 10.40.16.1/24 dev lan", "addr add 10.40.17.1/24 dev lan",
                    f"addr add {PUBLIC}/24 dev uplink", f"route add default via {ROUTER}",
                    *(f"addr add {each}/32 dev uplink" for each in POOL),
                    *(f"neigh add {each} lladdr {MAC} dev lan nud permanent"
-                      for each in (A, B, C, LIMITED)),
+                      for each in (A, B, C, LIMITED, PREFIXED, TALKATIVE)),
                    f"neigh add {ROUTER} lladdr {MAC} dev uplink nud permanent")
 
     def close(self):
