@@ -149,7 +149,7 @@ static const struct {
 static const struct conf_row timeout_rows[] = {
 	{"tcp_established", CONF_INT, SECONDS(tcp_established_s), .unit = "seconds",
 		.fallback = "7440",
-		.help = "TCP between its handshake and its end, data unacknowledged or not"},
+		.help = "TCP until both have closed it, data unacknowledged or not"},
 	{"tcp_transitory", CONF_INT, SECONDS(tcp_transitory_s), .unit = "seconds",
 		.fallback = "240", .help = "TCP that is opening or closing"},
 	{"tcp_opening", CONF_INT, SECONDS_FROM(0, tcp_opening_s), .unit = "seconds",

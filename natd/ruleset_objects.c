@@ -20,6 +20,8 @@ static void write_counters(struct ruleset_out *out)
 	}
 }
 
+/* TCP is open until both have closed it (RFC 5382 section 5): FIN_WAIT and CLOSE_WAIT are of one.
+ */
 static void write_timeouts(struct ruleset_out *out)
 {
 	const struct natd_timeouts *t = &out->conf->timeouts;
@@ -33,7 +35,8 @@ static void write_timeouts(struct ruleset_out *out)
 		"fin_wait : %u, close_wait : %u, last_ack : %u, time_wait : %u, close : %u, "
 		"unack : %u }\n\t}\n",
 		ruleset_timeout_tcp(t, name), opening, opening, opening, t->tcp_established_s,
-		closing, closing, closing, closing, ruleset_reset_s(t), t->tcp_established_s);
+		t->tcp_established_s, t->tcp_established_s, closing, closing, ruleset_reset_s(t),
+		t->tcp_established_s);
 	fprintf(out->f,
 		"\n\tct timeout %s {\n\t\tprotocol udp\n\t\tl3proto inet\n"
 		"\t\tpolicy = { unreplied : %u, replied : %u }\n\t}\n",

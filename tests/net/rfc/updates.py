@@ -28,6 +28,7 @@ def opening_and_closing_have_their_own_timeouts(gate):
     opening, closing = Connection(gate), Connection(gate).open()
     opening.say("S")
     closing.say("FA")
+    closing.hear("FA")
     assert opening.entry().remaining <= 2 < closing.entry().remaining <= 12
 
 
