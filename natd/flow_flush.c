@@ -23,13 +23,15 @@ struct flow_flush {
 	sd_event *event;
 	const struct natd_conf *conf;
 	struct addrs present; /* on the uplinks when last looked at */
+	struct addrs own;     /* of this host, on whichever interface */
 	struct addrs gone;    /* whose flows are being ended */
 	bool untranslated;    /* those are being ended as well */
+	bool unlisted;        /* and so are those that nobody may begin */
 	bool again;           /* there is more to end since the list was begun */
 	struct conntrack_list *list;
 	struct conntrack_request *request;
 	sd_event_source *parts;
-	uint64_t ended, ended_untranslated;
+	uint64_t ended, ended_untranslated, ended_unlisted;
 };
 
 /* --- addresses -------------------------------------------------------------------------------- */
@@ -101,15 +103,21 @@ static bool covers(const struct natd_prefix *prefixes, size_t n, const struct ad
 	return false;
 }
 
+static bool is_in_subnets(const struct natd_conf *conf, const struct addr *addr)
+{
+	for (size_t i = 0; i < conf->n_subnets; i++)
+		if (prefix_contains(&conf->subnets[i].prefix, addr))
+			return true;
+	return false;
+}
+
 /* Where the subnets go with their own addresses. */
 static bool is_reached_as_it_is(const struct flow_flush *flush, const struct addr *addr)
 {
 	const struct natd_conf *conf = flush->conf;
 
-	for (size_t i = 0; i < conf->n_subnets; i++)
-		if (prefix_contains(&conf->subnets[i].prefix, addr))
-			return true;
-	return covers(conf->never_uplink, conf->n_never_uplink, addr) ||
+	return is_in_subnets(conf, addr) ||
+	       covers(conf->never_uplink, conf->n_never_uplink, addr) ||
 	       covers(conf->exempt, conf->n_exempt, addr) || has(&flush->present, addr);
 }
 
@@ -123,6 +131,16 @@ static bool should_be_translated(const struct flow_flush *flush, const struct co
 	       !is_reached_as_it_is(flush, &flow->original.dst);
 }
 
+static bool should_not_have_begun(const struct flow_flush *flush, const struct conntrack_flow *flow)
+{
+	const struct natd_conf *conf = flush->conf;
+	const struct addr *from = &flow->original.src, *to = &flow->original.dst;
+
+	return !flow->src_nat && !flow->dst_nat && !has(&flush->own, from) &&
+	       !has(&flush->own, to) && !is_in_subnets(conf, from) &&
+	       !(covers(conf->never_uplink, conf->n_never_uplink, from) && is_in_subnets(conf, to));
+}
+
 static void end_flow(enum conntrack_event event, const struct conntrack_flow *flow, void *arg)
 {
 	struct flow_flush *flush = arg;
@@ -133,6 +151,8 @@ static void end_flow(enum conntrack_event event, const struct conntrack_flow *fl
 		flush->ended += conntrack_delete(flush->request, flow) == 0;
 	else if (flush->untranslated && should_be_translated(flush, flow))
 		flush->ended_untranslated += conntrack_delete(flush->request, flow) == 0;
+	else if (flush->unlisted && should_not_have_begun(flush, flow))
+		flush->ended_unlisted += conntrack_delete(flush->request, flow) == 0;
 }
 
 static void begin(struct flow_flush *flush);
@@ -153,6 +173,9 @@ static void tell(const struct flow_flush *flush)
 	if (flush->ended_untranslated)
 		log_notice("%" PRIu64 " flows ended that were not translated, and now would be",
 			flush->ended_untranslated);
+	if (flush->ended_unlisted)
+		log_notice("%" PRIu64 " flows ended that nobody in a subnet began",
+			flush->ended_unlisted);
 }
 
 static int on_part(sd_event_source *source, int fd, uint32_t events, void *arg)
@@ -174,7 +197,7 @@ static int on_part(sd_event_source *source, int fd, uint32_t events, void *arg)
 		return 0;
 	}
 	clear(&flush->gone);
-	flush->untranslated = false;
+	flush->untranslated = flush->unlisted = false;
 	return 0;
 }
 
@@ -183,7 +206,7 @@ static void begin(struct flow_flush *flush)
 	int r;
 
 	flush->again = false;
-	flush->ended = flush->ended_untranslated = 0;
+	flush->ended = flush->ended_untranslated = flush->ended_unlisted = 0;
 	r = conntrack_list_new(ADDR_NONE, &flush->list);
 	if (r == 0)
 		r = conntrack_request_new(&flush->request);
@@ -221,18 +244,21 @@ static void begin_if_idle(struct flow_flush *flush)
 		begin(flush);
 }
 
-void flow_flush_untranslated(struct flow_flush *flush)
+void flow_flush_untranslated(struct flow_flush *flush, bool unlisted_too)
 {
 	flush->untranslated = flush->again = true;
+	flush->unlisted |= unlisted_too;
 	begin_if_idle(flush);
 }
 
 void flow_flush_look(struct flow_flush *flush, const struct nl_state *net)
 {
 	note_gone(flush, net);
+	clear(&flush->own);
 	for (size_t i = 0; i < net->n_addrs; i++) {
 		const struct nl_ifaddr *addr = &net->addrs[i];
 
+		put(&flush->own, &addr->local.addr);
 		if (!is_uplink(flush->conf, net, addr->ifindex))
 			continue;
 		drop(&flush->gone, &addr->local.addr); /* back before its flows were looked for */
@@ -264,6 +290,7 @@ void flow_flush_free(struct flow_flush *flush)
 		return;
 	finish(flush);
 	clear(&flush->present);
+	clear(&flush->own);
 	clear(&flush->gone);
 	sd_event_unref(flush->event);
 	free(flush);

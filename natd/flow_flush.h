@@ -10,10 +10,14 @@
  * before the ruleset stood, or under a config that let it out as it was, is dropped by the ruleset
  * from then on, and every packet that the host still sends keeps it alive. Ended, the next packet
  * begins one that is translated.
+ *
+ * Whether a flow may pass is decided at its first packet, too. What a host that may begin none has
+ * begun before there was a ruleset would pass for as long as it is not silent.
  */
 #ifndef NATD_FLOW_FLUSH_H
 #define NATD_FLOW_FLUSH_H
 
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 struct flow_flush;
@@ -32,8 +36,10 @@ void flow_flush_look(struct flow_flush *flush, const struct nl_state *net);
 
 /*
  * End the flows that hosts of translated subnets began and that are not translated, but for those
- * to subnets, never_uplink, exempt and the uplinks' own addresses.
+ * to subnets, never_uplink, exempt and the uplinks' own addresses. If so told, end as well those
+ * that pass through this host untranslated and that nobody in a subnet began, nor anybody behind a
+ * tunnel to a subnet.
  */
-void flow_flush_untranslated(struct flow_flush *flush);
+void flow_flush_untranslated(struct flow_flush *flush, bool unlisted_too);
 
 #endif

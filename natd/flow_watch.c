@@ -135,9 +135,9 @@ void flow_watch_net(struct flow_watch *watch, const struct nl_state *net)
 	flow_flush_look(watch->flush, net);
 }
 
-void flow_watch_end_untranslated(struct flow_watch *watch)
+void flow_watch_end_untranslated(struct flow_watch *watch, bool first)
 {
-	flow_flush_untranslated(watch->flush);
+	flow_flush_untranslated(watch->flush, first);
 }
 
 void flow_watch_look(struct flow_watch *watch)

@@ -32,9 +32,11 @@ void flow_watch_look(struct flow_watch *watch);
 const struct flows *flow_watch_flows(const struct flow_watch *watch);
 struct conntrack_follow_counters flow_watch_counters(const struct flow_watch *watch);
 
-/* A ruleset has come into force under which flows may lack the translation that they should have.
+/*
+ * A ruleset has come into force under which flows may lack the translation that they should have;
+ * or, if it is the first, may be such as none may begin.
  */
-void flow_watch_end_untranslated(struct flow_watch *watch);
+void flow_watch_end_untranslated(struct flow_watch *watch, bool first);
 
 struct flow_log *flow_watch_log(const struct flow_watch *watch);
 

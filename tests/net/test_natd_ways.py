@@ -88,15 +88,47 @@ class Speaker:
         return {seen[1] for seen in self._seen} == {host}
 
 
+def track(site):
+    """Have the kernel track what is forwarded, with no rules of ours."""
+    site.gw.run("nft", "add table inet other; add chain inet other look { type filter hook forward "
+                       "priority 0; }; add rule inet other look ct state new")
+
+
 def test_flow_that_began_before_natd_is_translated_soon_after_its_start(site):
     """Every packet keeps it alive, and no packet of a flow that began untranslated would pass."""
     speaker = Speaker(site, Whoami(site.web))
-    site.gw.run("nft", "add table inet other; add chain inet other look { type filter hook forward "
-                       "priority 0; }; add rule inet other look ct state new")
+    track(site)
     assert speaker.sees(APP[4])
     natd = Natd(site.gw, natd_config()).start()
     wait_until(lambda: speaker.sees(GW[4]), "it is translated")
     assert "1 flows ended that were not translated" in natd.log()
+
+
+@pytest.mark.parametrize("begins", ["inside", "outside"])
+def test_flow_that_nobody_may_begin_ends_with_the_start_of_natd(site, begins):
+    """The rules look at the first packet; one that came before them would be the key to all others."""
+    app2 = second_subnet(site)  # in no subnet of the config
+    site.net.ip(f"route add {APP_NET[4]} via {GW[4]}")
+    track(site)
+    Whoami(site.app)
+    asking = {"inside": app2, "outside": site.web}[begins]
+    assert app2.reaches("10.40.115.1")
+    with asking.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
+        each.settimeout(0.2)
+        each.connect((APP[4], 80))
+
+        def is_answered():
+            each.send(b"who\n")
+            try:
+                return bool(each.recv(100))
+            except TimeoutError:
+                return False
+        wait_until(is_answered, "there are no rules")
+        natd = Natd(site.gw, natd_config()).start()
+        wait_until(lambda: "1 flows ended that nobody in a subnet began" in natd.log(), "it has ended")
+        assert not is_answered()
+    assert "icmp" in site.gw.output("conntrack", "-L", "-s", APP2[4]), "the gateway's own stays"
+    assert status(natd)["drops"][{"inside": "not_listed", "outside": "unsolicited"}[begins]] >= 1
 
 
 def test_flow_that_was_exempt_is_translated_soon_after_a_reload(site):
