@@ -4,8 +4,8 @@
  * holds while others have flushed the ruleset and we have not yet put it back:
  *
  *   - that there is a nat chain keeps conntrack and translation at work, so no known flow notices
- *   - nothing new comes in by an uplink, nothing private or of a host in no subnet goes out
- *     there, so no flow is begun that would stay as it should never have been
+ *   - none begins but from a subnet, or from behind a tunnel to one, and nothing private goes out
+ *     by an uplink, so no flow is begun that would stay as it should never have been
  *
  * Every packet pays for each chain that it meets, so there is one for all that is forwarded or
  * sent, at the very end and after those of the ruleset, which count what they drop. The first
@@ -26,20 +26,6 @@ static void write_translate(struct ruleset_out *out)
 	ruleset_end(out);
 }
 
-/*
- * Who is in no subnet begins nothing by an uplink. What this host sends has no input interface, but
- * where the kernel set one for neighbour discovery.
- */
-static void write_unlisted(struct ruleset_out *out, const struct ruleset_words *w)
-{
-	char listed[32] = "";
-
-	if (ruleset_has(out, RULESET_SUBNETS, w->family))
-		snprintf(listed, sizeof(listed), " %s saddr != @subnets%c", w->ip, w->digit);
-	ruleset_rule(out, "ct state new iif != 0 meta nfproto ipv%c%s fib saddr type != local drop",
-		w->digit, listed);
-}
-
 static void write_leaving(struct ruleset_out *out)
 {
 	ruleset_chain(out, "leaving");
@@ -51,23 +37,39 @@ static void write_leaving(struct ruleset_out *out)
 
 		ruleset_each(out, RULESET_NEVER_UPLINK, w, "saddr", "drop");
 		if (ruleset_has(out, RULESET_EXEMPT, w->family))
-			ruleset_rule(out, "%s daddr @exempt%c accept", w->ip, w->digit);
+			ruleset_rule(out, "%s daddr @exempt%c return", w->ip, w->digit);
 		if (ruleset_has(out, RULESET_PRIVATE, w->family))
 			ruleset_rule(out, "%s saddr @private%c drop", w->ip, w->digit);
-		write_unlisted(out, w);
 	}
 	ruleset_end(out);
 }
 
+/*
+ * What this host sends has no input interface, but where the kernel set one: for neighbour
+ * discovery, which is not tracked.
+ */
 static void write_leak(struct ruleset_out *out)
 {
 	ruleset_base_chain(
-		out, "leak", "filter hook postrouting priority srcnat + 20; policy accept");
-	ruleset_rule(out, "oifname %s goto leaving", out->uplinks);
+		out, "leak", "filter hook postrouting priority srcnat + 20; policy drop");
+	ruleset_rule(out, "oifname %s jump leaving", out->uplinks);
 	ruleset_rule(out, "ct status confirmed accept");
 	ruleset_rule(out, "ct state established,related accept");
+	ruleset_rule(out, "iif 0 accept");
 	ruleset_rule(out, "ct status dnat accept");
+	ruleset_rule(out, "fib saddr type local accept");
+	ruleset_rule(out, "ct state untracked meta l4proto ipv6-icmp accept");
 	ruleset_rule(out, "iifname %s drop", out->uplinks);
+	for (size_t i = 0; i < 2; i++) {
+		const struct ruleset_words *w = &ruleset_words[i];
+
+		if (!ruleset_has(out, RULESET_SUBNETS, w->family))
+			continue;
+		ruleset_each(out, RULESET_SUBNETS, w, "saddr", "accept");
+		if (ruleset_has(out, RULESET_NEVER_UPLINK, w->family))
+			ruleset_rule(out, "%s saddr @never_uplink%c %s daddr @subnets%c accept",
+				w->ip, w->digit, w->ip, w->digit);
+	}
 	ruleset_end(out);
 }
 

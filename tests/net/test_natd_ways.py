@@ -318,6 +318,22 @@ def test_no_private_source_leaves_while_the_rules_are_away(site):
     assert not capture.lines("net 10.0.0.0/8 or net fd00::/8")
 
 
+def test_nobody_begins_while_the_rules_are_away_who_may_not(site):
+    """Else what begins in that moment goes on when they are back."""
+    app2 = second_subnet(site)  # in no subnet of the config
+    Whoami(site.app)
+    natd = Natd(site.gw, natd_config()).start()
+    os.kill(natd.pid, signal.SIGSTOP)
+    try:
+        site.gw.run("nft", "delete table inet gatehouse")
+        for family in (4, 6):
+            with pytest.raises(OSError):
+                ask_udp(app2, APP[family], timeout=1)
+        assert app2.reaches("10.40.115.1")
+    finally:
+        os.kill(natd.pid, signal.SIGCONT)
+
+
 def test_icmp_error_about_a_tunnels_packet_arrives_and_is_not_called_invalid(site):
     natd = Natd(site.gw, natd_config()).start()
     with site.gw.socket(socket.AF_INET, socket.SOCK_DGRAM) as tunnel:
