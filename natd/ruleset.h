@@ -42,11 +42,12 @@ enum ruleset_drop {
 	RULESET_DROP_HOST_LIMIT,   /* max_connections_per_host is reached */
 	RULESET_DROP_INVALID,      /* belongs to no flow and can start none, says conntrack */
 	RULESET_DROP_MARTIAN,      /* to an address that nothing is forwarded to */
-	RULESET_DROP_NEVER_UPLINK, /* to or from behind a tunnel, about to leave by an uplink */
+	RULESET_DROP_NEVER_UPLINK, /* to or from behind a tunnel, or to a subnet, about to leave by
+				      an uplink */
 	RULESET_DROP_NO_PORT,      /* no source port is left for its destination */
 	RULESET_DROP_NOT_LISTED,   /* to be forwarded from a source that is in no subnet */
 	RULESET_DROP_PRIVATE,      /* private source, about to leave by an uplink untranslated */
-	RULESET_DROP_SPOOFED,      /* a subnet's source from where that subnet is not */
+	RULESET_DROP_SPOOFED,      /* a subnet's source, or one behind a tunnel, from elsewhere */
 	RULESET_DROP_UNSOLICITED,  /* from an uplink, no reply and no forwarded port */
 	RULESET_DROPS
 };

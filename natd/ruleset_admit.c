@@ -172,6 +172,9 @@ static void write_from_subnet(struct ruleset_out *out, const struct ruleset_word
 		ruleset_rule(out, "goto draining");
 	if (ruleset_has(out, RULESET_EXEMPT, w->family))
 		ruleset_rule(out, "%s daddr @exempt%c accept", w->ip, w->digit);
+	ruleset_note(out, "That network is inside, and has no way at present.");
+	ruleset_rule(out, "%s daddr @subnets%c counter name \"drop_never_uplink\" drop", w->ip,
+		w->digit);
 	ruleset_rule(
 		out, "%s daddr @martian%c counter name \"drop_martian\" drop", w->ip, w->digit);
 	if (out->conf->timeouts.reset_expired)

@@ -136,6 +136,27 @@ static void write_direction(struct ruleset_out *out, const struct direction *dir
 	ruleset_end(out);
 }
 
+/*
+ * From behind a tunnel to a subnet. Of several tunnels any may bring it: while one takes over from
+ * another, the two ways differ. What comes by a network card has but one way.
+ */
+static void write_from_tunnels(struct ruleset_out *out)
+{
+	if (!out->conf->n_never_uplink)
+		return;
+	ruleset_note(out, "From a network card only what its route leads to.");
+	ruleset_rule(out, "meta iiftype ether fib saddr . iif oif missing counter name "
+			  "\"drop_spoofed\" drop");
+	for (size_t i = 0; i < 2; i++) {
+		const struct ruleset_words *w = &ruleset_words[i];
+
+		if (ruleset_has(out, RULESET_SUBNETS, w->family) &&
+			ruleset_has(out, RULESET_NEVER_UPLINK, w->family))
+			ruleset_rule(out, "%s saddr @never_uplink%c %s daddr @subnets%c accept",
+				w->ip, w->digit, w->ip, w->digit);
+	}
+}
+
 static void write_forward(struct ruleset_out *out)
 {
 	char from_subnet[] = "goto from_subnet?";
@@ -162,10 +183,8 @@ static void write_forward(struct ruleset_out *out)
 			continue;
 		from_subnet[sizeof(from_subnet) - 2] = w->digit;
 		ruleset_each(out, RULESET_SUBNETS, w, "saddr", from_subnet);
-		if (ruleset_has(out, RULESET_NEVER_UPLINK, w->family))
-			ruleset_rule(out, "%s saddr @never_uplink%c %s daddr @subnets%c accept",
-				w->ip, w->digit, w->ip, w->digit);
 	}
+	write_from_tunnels(out);
 	ruleset_rule(out, "counter name \"drop_not_listed\" drop");
 	ruleset_end(out);
 }

@@ -264,6 +264,59 @@ def test_what_is_special_never_leaves(site):
     assert drops["martian"] == 1 and drops["private_source"] == 1
 
 
+def test_host_of_a_subnet_is_not_looked_for_by_an_uplink(site):
+    """While its own network is away, somebody on the Internet could answer in its place."""
+    second_subnet(site)
+    natd = Natd(site.gw, natd_config(
+        subnets=SUBNETS + [{"prefix": prefix} for prefix in APP2_NET.values()])).start()
+    site.gw.ip("link set lan2 down")
+    with Capture(site.gw, "uplink") as capture:
+        for family in (4, 6):
+            assert not site.app.reaches(APP2[family], timeout=1)
+            assert site.app.reaches(WEB[family])
+    assert not capture.lines("net 10.0.0.0/8 or net fd00::/8")
+    assert status(natd)["drops"]["never_uplink"] == 2
+
+
+def test_host_inside_is_taken_for_no_other(site):
+    """Neither for one of another subnet nor for one behind a tunnel."""
+    app2 = second_subnet(site)
+    natd = Natd(site.gw, natd_config(
+        subnets=SUBNETS + [{"prefix": prefix} for prefix in APP2_NET.values()])).start()
+    forged = [("10.40.15.99", WEB[4]), ("fd40:15::99", WEB[6]), ("10.241.0.77", APP[4]),
+              ("fd41:241::77", APP[6])]
+    with Capture(site.gw, "uplink") as uplink, Capture(site.app, "eth0") as app:
+        for source, to in forged:
+            app2.ip(f"addr add {source} dev lo")
+            app2.run("ping", "-c", 1, "-W", 1, "-I", source, to, check=False)
+        assert app2.reaches(WEB[4]) and app2.reaches(APP[4])
+    assert uplink.count("icmp") == 2 and not uplink.lines("icmp6[0] = 128")
+    assert not app.lines("net 10.241.0.0/16 or net fd41:241::/64")
+    assert status(natd)["drops"]["spoofed"] == len(forged)
+
+
+BY_TUNNEL = """
+import fcntl, struct, subprocess, sys
+from scapy.all import ICMP, IP
+tun = open("/dev/net/tun", "r+b", buffering=0)
+fcntl.ioctl(tun, 0x400454ca, struct.pack("16sH22x", b"tun-b", 0x1001))  # TUNSETIFF: TUN, no header
+subprocess.run(["ip", "link", "set", "tun-b", "up"], check=True)
+tun.write(bytes(IP(src=sys.argv[1], dst=sys.argv[2]) / ICMP()))
+"""
+
+
+def test_each_tunnel_may_bring_what_comes_from_behind_another(site):
+    """As while one takes over from another: the peer has changed its way, and we have not yet."""
+    app2 = second_subnet(site)  # the City's gateway, for once
+    app2.ip("addr add 10.241.0.10 dev lo")
+    site.gw.ip("route add 10.241.0.0/16 via 10.40.115.10")
+    Natd(site.gw, natd_config()).start()
+    with Capture(site.app, "eth0") as capture:
+        site.gw.run("/usr/bin/python3", "-c", BY_TUNNEL, "10.241.0.10", APP[4])
+        app2.run("ping", "-c", 1, "-W", 1, "-I", "10.241.0.10", APP[4])
+    assert len(capture.lines("icmp[0] = 8")) == 2
+
+
 def test_city_prefixes_are_held_back_in_every_state(site):
     """Started, reloaded, flushed by others, stopped, killed: hosts ask for the City all the time."""
     natd = Natd(site.gw, natd_config()).start()
