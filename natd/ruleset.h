@@ -24,7 +24,7 @@
  * no port for in silence. So the forward chain counts the flows that each public address has to
  * each destination (protocol, address and port). The kernel's counter of flows walks through all
  * that it counts now and then. That is fine up to some thousands; of larger ranges it is given a
- * sample, by a hash: of 50,000 flows every 16th.
+ * sample at random: of 50,000 flows one in 16.
  */
 #ifndef NATD_RULESET_H
 #define NATD_RULESET_H

@@ -27,8 +27,10 @@ static bool is_counted(const struct ruleset_out *out, size_t way)
 }
 
 /*
- * One flow in so many is counted. At least half of COUNTED_MAX are, so that their number tells that
- * of all to within two or three in a hundred: less than ports_usable holds back.
+ * One flow in so many is counted, at random: who could choose flows that are would make a few pass
+ * for many, and so take a destination from all others. At least half of COUNTED_MAX are, so that
+ * their number tells that of all to within two or three in a hundred: less than ports_usable holds
+ * back.
  */
 static uint32_t sample_of(const struct ruleset_out *out)
 {
@@ -220,10 +222,9 @@ static void write_count(struct ruleset_out *out, const struct ruleset_way *way)
 		full_name(way, full);
 		ruleset_rule(out, DESTINATION " @%s goto no_port%c", w->ip, full, w->digit);
 		ruleset_rule(out,
-			"jhash %s saddr . th sport mod %u seed 0x%x 0 add @%s { " DESTINATION
+			"numgen random mod %u 0 add @%s { " DESTINATION
 			" ct count over %u } add @%s { " DESTINATION " } goto no_port%c",
-			w->ip, sample_of(out), RULESET_SEED, used, w->ip, limit_of(out), full,
-			w->ip, w->digit);
+			sample_of(out), used, w->ip, limit_of(out), full, w->ip, w->digit);
 	} else {
 		ruleset_rule(out, "add @%s { " DESTINATION " ct count over %u } goto no_port%c",
 			used, w->ip, limit_of(out), w->digit);

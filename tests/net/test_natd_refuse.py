@@ -127,6 +127,17 @@ for port in range(10000, 10000 + int(sys.argv[2])):
 """
 
 
+def test_nobody_chooses_which_flows_are_counted(site):
+    """Or one host could make few flows pass for many, and take a destination from all others."""
+    Natd(site.gw, natd_config()).start()
+    with site.app.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
+        each.bind(("", 5060))
+        for port in range(1, 401):
+            each.sendto(b"x", (WEB[4], port))
+    counted = site.gw.output("nft", "list", "table", "inet", "gatehouse").count(f"udp . {WEB[4]} . ")
+    assert 0 < counted < 100  # one in 16
+
+
 def test_host_with_too_many_connections_is_told(site):
     subnet = {"prefix": APP_NET[4], "max_connections_per_host": 5}
     natd = Natd(site.gw, natd_config(subnets=[subnet])).start()
