@@ -7,7 +7,7 @@
 
 #include "natd/flow_table.h"
 
-#define ADDRESSES_MAX 4096 /* beyond them all have the tally of the first, which has no address */
+#define ADDRESSES_MAX 4096 /* others have the tally of the first, which has no address */
 #define US_PER_DS (100 * US_PER_MS)
 
 struct flows {
@@ -79,6 +79,19 @@ static uint16_t address_index(struct flows *flows, const struct addr *addr)
 	flows->addresses = grown;
 	grown[flows->n_addresses] = (struct flow_address){.addr = *addr};
 	return (uint16_t)flows->n_addresses++;
+}
+
+/*
+ * Where each host has a public address of its own, their subnet tells of them: a host that takes
+ * one after another would crowd out the addresses of all others.
+ */
+static uint16_t address_of(struct flows *flows, const struct flow_role *role)
+{
+	const struct natd_subnet *subnet = &flows->conf->subnets[role->subnet];
+
+	if (!role->inward && natd_translation_of(subnet) == NATD_TO_PREFIX)
+		return 0;
+	return address_index(flows, &role->public.addr);
 }
 
 /* The tallies that a flow belongs to. */
@@ -227,7 +240,7 @@ static struct flow_record *begin(struct flows *flows, enum conntrack_event event
 	}
 	record->began_ds = (uint32_t)(mono_elapsed_us(flows->epoch, flows->now) / US_PER_DS);
 	record->subnet = role->subnet;
-	record->address = address_index(flows, &role->public.addr);
+	record->address = address_of(flows, role);
 	record->unseen = !flows->known && event != CONNTRACK_NEW;
 	both = tallies_of(flows, record);
 	both.subnet->active++;

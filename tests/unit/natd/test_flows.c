@@ -117,6 +117,34 @@ static void a_flow_told_twice_counts_once(void **state)
 	natd_conf_free(conf);
 }
 
+static void hosts_of_a_translated_prefix_take_no_room_among_the_addresses(void **state)
+{
+	struct natd_conf *conf =
+		parse_conf("uplinks = [ \"wan0\" ]; subnets = ( { prefix = \"10.1.0.0/16\"; "
+			   "snat_prefix = \"203.1.0.0/16\"; }, { prefix = \"10.2.0.0/16\"; } );");
+	struct flows *flows = make_known(conf);
+	size_t n;
+
+	(void)state;
+	for (uint16_t port = 1; port <= 5000; port++) {
+		struct conntrack_flow flow = udp(port);
+
+		flow.original.src.bytes[2] = flow.reply.dst.bytes[2] = (uint8_t)(port >> 8);
+		flow.original.src.bytes[3] = flow.reply.dst.bytes[3] = (uint8_t)port;
+		tell(flows, CONNTRACK_NEW, &flow);
+	}
+	assert_int_equal(tally(flows)->active, 5000);
+	flows_addresses(flows, &n);
+	assert_int_equal(n, 1);
+	struct conntrack_flow other = udp(1);
+	other.original.src.bytes[1] = 2;
+	tell(flows, CONNTRACK_NEW, &other);
+	assert_int_equal(flows_addresses(flows, &n)[1].tally.active, 1);
+	assert_int_equal(n, 2);
+	flows_free(flows);
+	natd_conf_free(conf);
+}
+
 static void what_is_missing_from_a_list_has_ended_unseen(void **state)
 {
 	struct natd_conf *conf = parse_conf(conf_text);
@@ -407,6 +435,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flow_told_twice_counts_once),
+		cmocka_unit_test(hosts_of_a_translated_prefix_take_no_room_among_the_addresses),
 		cmocka_unit_test(what_is_missing_from_a_list_has_ended_unseen),
 		cmocka_unit_test(an_old_event_does_not_end_the_flow_that_took_the_place),
 		cmocka_unit_test(flows_from_before_are_no_attempts_unless_their_begin_is_told),
