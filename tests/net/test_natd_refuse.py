@@ -48,6 +48,7 @@ def test_tcp_that_finds_no_port_is_reset_and_its_destination_named(site, family)
     assert ask_tcp(site.app, WEB[family], 81)[0] == GW[family]
     assert status(natd)["drops"]["no_port"] == ASKING - PORTS
     assert refused_destinations(site, family) == {("tcp", WEB[family], "80"): ASKING - PORTS}
+    assert f"port_allocation_errors {ASKING - PORTS}\n" in Vpnctl(site.gw).run("nat").stdout
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -91,6 +92,7 @@ def test_udp_that_finds_no_port_is_told_by_icmp(site, family):
             told += error.errno in (errno.EHOSTUNREACH, errno.EACCES)
     assert answered == PORTS and told >= 1
     assert status(natd)["drops"]["no_port"] == ASKING - PORTS
+    assert refused_destinations(site, family) == {("udp", WEB[family], "80"): ASKING - PORTS}
 
 
 def test_flows_of_a_large_range_are_counted_by_sample(site):

@@ -231,19 +231,21 @@ def test_ports_are_kept_or_random(site, random_ports):
     assert not any(kept) if random_ports else all(kept)
 
 
+@pytest.mark.parametrize("family, headers", [(4, 40), (6, 60)])
 @pytest.mark.parametrize("way", ["uplink", "lan2"])
-def test_segments_fit_the_narrower_way_in_both_directions(site, way):
-    """By an uplink, and past it as into a tunnel: the MSS of both SYNs is clamped, MTU - 40."""
+def test_segments_fit_the_narrower_way_in_both_directions(site, way, family, headers):
+    """By an uplink, and past it as into a tunnel: the MSS of both SYNs is clamped."""
     app2 = second_subnet(site)
     site.gw.ip(f"link set {way} mtu 1280")
-    Natd(site.gw, natd_config(subnets=SUBNETS + [{"prefix": APP2_NET[4]}])).start()
+    Natd(site.gw, natd_config(
+        subnets=SUBNETS + [{"prefix": prefix} for prefix in APP2_NET.values()])).start()
     to = site.web if way == "uplink" else app2
     Whoami(to)
-    with Capture(site.app, "eth0", "tcp[tcpflags] & tcp-syn != 0") as near, \
-            Capture(to, "eth0", "tcp[tcpflags] & tcp-syn != 0") as far:
-        ask_tcp(site.app, WEB[4] if way == "uplink" else APP2[4])
-    assert ["mss 1460" in line for line in near.lines()] == [True, False]
-    assert all("mss 1240" in line for line in near.lines()[1:] + far.lines()[:1])
+    with Capture(site.app, "eth0", "tcp") as near, Capture(to, "eth0", "tcp") as far:
+        ask_tcp(site.app, (WEB if way == "uplink" else APP2)[family])
+    said = [[line for line in each.lines() if "mss" in line] for each in (near, far)]
+    assert [f"mss {1500 - headers}," in line for line in said[0]] == [True, False]
+    assert all(f"mss {1280 - headers}," in line for line in said[0][1:] + said[1][:1])
 
 
 # --- what never leaves ------------------------------------------------------------------------------
@@ -408,30 +410,30 @@ def test_icmp_error_about_a_tunnels_packet_arrives_and_is_not_called_invalid(sit
 
 # --- shadowing, and many ----------------------------------------------------------------------------
 
-BARE = "table ip bare { chain c { type nat hook postrouting priority 100; oifname uplink masquerade; }; }"
+BARE = "table inet bare { chain c { type nat hook postrouting priority 100; oifname uplink masquerade; }; }"
 
 
-def test_port_shadowing_works_without_these_rules_and_fails_with_them(site):
+@pytest.mark.parametrize("family", [4, 6])
+def test_port_shadowing_works_without_these_rules_and_fails_with_them(site, family):
     """An inside host sends from the tunnel's port before the peer speaks (CVE-2021-3773)."""
     site.gw.run("nft", BARE)
-    assert _captures_the_tunnel(site)
-    site.gw.run("nft", "delete table ip bare")
+    assert _captures_the_tunnel(site, family)
+    site.gw.run("nft", "delete table inet bare")
     site.gw.run("conntrack", "-F")
     Natd(site.gw, natd_config()).start()
-    assert not _captures_the_tunnel(site)
+    assert not _captures_the_tunnel(site, family)
 
 
-def _captures_the_tunnel(site):
+def _captures_the_tunnel(site, family):
     """Whether what the peer says to the tunnel reaches the host inside instead."""
-    with site.gw.socket(socket.AF_INET, socket.SOCK_DGRAM) as tunnel, \
-            site.app.socket(socket.AF_INET, socket.SOCK_DGRAM) as shadow, \
-            site.web.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+    kind = {4: socket.AF_INET, 6: socket.AF_INET6}[family], socket.SOCK_DGRAM
+    with site.gw.socket(*kind) as tunnel, site.app.socket(*kind) as shadow, site.web.socket(*kind) as peer:
         for each in (tunnel, shadow, peer):
             each.bind(("", PORT))
             each.settimeout(1)
-        shadow.sendto(b"shadow", (WEB[4], PORT))
+        shadow.sendto(b"shadow", (WEB[family], PORT))
         assert peer.recv(100) == b"shadow"
-        peer.sendto(b"for the tunnel", (GW[4], PORT))
+        peer.sendto(b"for the tunnel", (GW[family], PORT))
         try:
             return shadow.recv(100) == b"for the tunnel"
         except TimeoutError:

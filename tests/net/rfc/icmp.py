@@ -282,6 +282,18 @@ def gateway_tells_of_the_hop_limit(gate):
     assert (got.dst, got[ICMP].type, got[ICMP].code) == (A, 11, 0)
 
 
+@requirement(5508, "REQ-10a", "MUST", "what it tells hosts outside is about what they sent, and names nobody inside")
+def gateway_tells_nobody_of_the_inside(gate):
+    late = answer(mapped(gate, udp(gate.new_port())))
+    to_forward = udp(gate.new_port(), host=PEER, peer=PUBLIC, peer_port=SERVICE)
+    for packet in (late, to_forward):
+        packet.ttl = 1
+        got = only(gate.into(packet).outside)
+        quoted = IP(bytes(got[ICMP].payload))
+        assert (got.src, got[ICMP].type) == (PUBLIC, 11)
+        assert (quoted.src, quoted.dst, quoted.payload.dport) == (PEER, PUBLIC, packet.dport)
+
+
 @requirement(5508, "REQ-10a", "MUST", "the gateway itself tells of what it cannot reach")
 def gateway_tells_of_the_unreachable(gate):
     gate.gw.ip("route add unreachable 198.51.100.77")
