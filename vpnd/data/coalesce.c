@@ -395,6 +395,22 @@ int coalesce_iov(struct coalesce *c, size_t i, struct iovec iov[static COALESCE_
 	return n;
 }
 
+unsigned int coalesce_kind(const struct coalesce *c, size_t i)
+{
+	const struct coalesce_frame *f = &c->frames[i];
+
+	switch (f->hdr.gso_type) {
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+		return COALESCE_TCP4;
+	case VIRTIO_NET_HDR_GSO_TCPV6:
+		return COALESCE_TCP6;
+	case VIRTIO_NET_HDR_GSO_UDP_L4:
+		return f->upper == V4_HEADER ? COALESCE_UDP4 : COALESCE_UDP6;
+	default:
+		return 0;
+	}
+}
+
 size_t coalesce_next(const struct coalesce *c, size_t packet)
 {
 	return c->next[packet];

@@ -84,6 +84,10 @@ void coalesce_batch(
  */
 int coalesce_iov(struct coalesce *c, size_t i, struct iovec iov[static COALESCE_IOV]);
 
+/* Which of COALESCE_* frame `i` is, as far as the TUN is concerned; 0 for a packet that is alone.
+ */
+unsigned int coalesce_kind(const struct coalesce *c, size_t i);
+
 /* The index of the packet after `packet` in its frame; COALESCE_NONE after the last. */
 size_t coalesce_next(const struct coalesce *c, size_t packet);
 

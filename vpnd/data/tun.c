@@ -98,12 +98,13 @@ void tun_write(struct tun *tun, uint8_t *packet, size_t len)
 
 /*
  * The kernel does not know such a frame, or not on this device. It gets the packets, which are as
- * they were before the frame was made, and no more frames.
+ * they were before the frame was made, and no more frames of that kind: of the others nothing is
+ * known, and what a peer sends must not make all traffic slow.
  */
 static void fall_back(struct tun *tun, const struct coalesce *c, size_t frame,
 	const struct batch *batch, struct patience *patience)
 {
-	tun->takes = 0;
+	tun->takes &= ~coalesce_kind(c, frame);
 	tun->fallbacks++;
 	for (size_t i = c->frames[frame].first; i != COALESCE_NONE; i = coalesce_next(c, i))
 		write_packet(tun, batch->packets[i].data, batch->packets[i].len, patience);

@@ -12,8 +12,9 @@
 #include "vpnd/data/split.h"
 
 struct tun {
-	int fd;             /* -1: none */
-	unsigned int takes; /* what it takes as one frame: COALESCE_*; fewer once it was refused */
+	int fd; /* -1: none */
+	unsigned int
+		takes; /* what it takes as one frame: COALESCE_*; less of what was refused once */
 	uint64_t refused;   /* packets that the kernel did not take, since the start */
 	uint64_t malformed; /* frames that it gave and that are none */
 	uint64_t fallbacks; /* frames that it refused, and whose packets it was given singly */

@@ -97,7 +97,8 @@ void tunnel_say_fallbacks(struct tunnel *tunnel, const struct lane *lane)
 {
 	if ((lane->tun.fallbacks || lane->sink.fallbacks) && !tunnel->said_tun_fallback) {
 		tunnel->said_tun_fallback = true;
-		log_warn("%s: the kernel refuses large frames for the TUN: packets go one by one",
+		log_warn("%s: the kernel refuses large frames for the TUN: such packets go one by "
+			 "one",
 			tunnel->name);
 	}
 	if (lane->udp_errors.fallbacks && !tunnel->said_udp_fallback) {

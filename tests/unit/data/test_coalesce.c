@@ -93,12 +93,19 @@ static void expect_alone(int flow, enum flows_deviation how, uint8_t arg)
 
 static void consecutive_packets_become_one_frame(void **state)
 {
+	static const unsigned int KINDS[] = {
+		COALESCE_TCP4, COALESCE_TCP6, COALESCE_UDP4, COALESCE_UDP6};
+
 	(void)state;
 	for (int flow = 0; flow < FLOWS; flow++) {
 		struct script s = {0};
 
-		next(&s, flow, 9);
+		next(&s, flow, 1);
+		expect(&s, "1");
+		assert_int_equal(coalesce_kind(&coalesce, 0), 0);
+		next(&s, flow, 8);
 		expect(&s, "9");
+		assert_int_equal(coalesce_kind(&coalesce, 0), KINDS[flow % OTHER_PORT]);
 	}
 }
 
