@@ -133,8 +133,9 @@ static size_t choose_payload(struct flow *flow, enum flows_deviation how, uint8_
 		return flow->size + 1;
 	if (sizes == FLOWS_RESIZE)
 		flow->size = flow->size == 1380 ? 90 : 1380;
-	return sizes < 58 || sizes == FLOWS_RESIZE ? flow->size
-						   : 1 + flow->size * (sizes - 58u) / 5;
+	if (sizes < FLOWS_SHORTEST || sizes == FLOWS_RESIZE)
+		return flow->size;
+	return 1 + flow->size * (sizes - (size_t)FLOWS_SHORTEST) / 5;
 }
 
 static void make_packet(struct flow *flow, unsigned int number, struct packet *packet,

@@ -53,10 +53,10 @@ enum flows_deviation {
 /*
  * A script is read by operations: two bytes and for a packet that deviates one or two more. The
  * first says the flow, and times FLOWS the deviation; the second is FLOWS_DEVIATE if there is one,
- * plus FLOWS_SHORT for a packet shorter than the flow's others or FLOWS_RESIZE for other lengths of
- * the flow from here on.
+ * plus FLOWS_SHORT or FLOWS_SHORTEST for a packet shorter than the flow's others or FLOWS_RESIZE
+ * for other lengths of the flow from here on.
  */
-enum { FLOWS_DEVIATE = 192, FLOWS_SHORT = 60, FLOWS_RESIZE = 63 };
+enum { FLOWS_DEVIATE = 192, FLOWS_SHORTEST = 58, FLOWS_SHORT = 60, FLOWS_RESIZE = 63 };
 
 struct flows {
 	size_t count;

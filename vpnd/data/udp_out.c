@@ -149,14 +149,13 @@ static bool may_be_stale(int error)
 
 /*
  * Send one message, whose packet info comes last. `*stale` becomes true if it went without its
- * local address alone; it is described then as it went. 0 or a negative errno.
+ * local address alone. 0 or a negative errno; how it is described then is left open.
  *
  * The first error may be that of an earlier datagram, which came back as ICMP and is told once, by
  * whichever call comes next: so it is tried again as it is.
  */
 static int send_message(int fd, struct msghdr *hdr, struct patience *patience, bool *stale)
 {
-	size_t whole = hdr->msg_controllen;
 	bool own = false;
 	int error = 0;
 
@@ -167,10 +166,8 @@ static int send_message(int fd, struct msghdr *hdr, struct patience *patience, b
 			own = true;
 			continue;
 		}
-		if (error) { /* nor without its local address */
-			hdr->msg_controllen = whole;
+		if (error) /* nor without its local address */
 			return -error;
-		}
 		error = errno;
 		if (!may_be_stale(error) || !drop_pktinfo(hdr))
 			return -error;

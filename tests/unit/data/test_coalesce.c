@@ -338,6 +338,27 @@ static void tcp_sequence_must_go_on(void **state)
 	expect_around(UDP6, FLOWS_NOT_FORWARDED, 0, "4");
 }
 
+/* One that is pushed ends what it begins, and what was open before must not grow past it. */
+static void packet_that_comes_again_keeps_its_place(void **state)
+{
+	struct script s = {0};
+
+	(void)state;
+	next(&s, TCP6, 1);
+	next_unusual(&s, TCP6, FLOWS_PUSHED, 0);
+	next(&s, TCP6, 1);
+	flows_make(&flows, s.bytes, s.len);
+	for (size_t i = 2; i > 0; i--) {
+		struct packet *packet = &flows.packets[i];
+
+		memcpy(packet->data + 44, flows.packets[i - 1].data + 44, 4); /* its sequence */
+		segments_finish_upper(packet->data, packet->len, 40, 6);
+	}
+	coalesce_batch(&coalesce, flows.packets, flows.count, ALL);
+	flows_check(&coalesce, flows.packets, flows.count);
+	assert_int_equal(coalesce.count, 3);
+}
+
 static void frame_is_no_longer_than_the_kernel_takes(void **state)
 {
 	(void)state;
@@ -446,6 +467,7 @@ int main(void)
 		cmocka_unit_test(tcp_flags_end_a_frame_or_go_alone),
 		cmocka_unit_test(tcp_fields_must_be_equal),
 		cmocka_unit_test(tcp_sequence_must_go_on),
+		cmocka_unit_test(packet_that_comes_again_keeps_its_place),
 		cmocka_unit_test(frame_is_no_longer_than_the_kernel_takes),
 		cmocka_unit_test(more_flows_than_the_table_holds_keep_their_order),
 		cmocka_unit_test(golden_segments_become_the_golden_frame),

@@ -189,6 +189,30 @@ static void pass_through(int offloads, bool whole)
 	close_tuns(&tuns);
 }
 
+/* As many in one frame as there may be, of one byte each. */
+static void frame_of_the_smallest_packets_is_cut_into_them(void **state)
+{
+	static struct coalesce coalesce;
+	static struct flows flows;
+	struct tuns tuns = open_tuns(0);
+
+	(void)state;
+	for (uint8_t flow = 0; flow < FLOWS; flow++) {
+		uint8_t script[2 * COALESCE_SEGMENTS];
+
+		for (size_t i = 0; i < sizeof(script); i += 2)
+			memcpy(script + i, (uint8_t[]){flow, FLOWS_SHORTEST}, 2);
+		flows_make(&flows, script, sizeof(script));
+		coalesce_batch(&coalesce, flows.packets, flows.count, ALL);
+		assert_int_equal(coalesce.count, 1);
+		write_all(tuns.in, &coalesce);
+		for (size_t i = 0; i < flows.count; i++)
+			route(&flows.packets[i]);
+		expect(tuns.out, flows.packets, flows.count);
+	}
+	close_tuns(&tuns);
+}
+
 static void kernel_cuts_a_coalesced_frame_into_the_packets_that_came(void **state)
 {
 	(void)state;
@@ -211,6 +235,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kernel_cuts_a_coalesced_frame_into_the_packets_that_came),
+		cmocka_unit_test(frame_of_the_smallest_packets_is_cut_into_them),
 		cmocka_unit_test(forwarded_frame_is_split_into_the_packets_that_came),
 		cmocka_unit_test(packets_that_only_lack_their_checksum_get_it),
 	};

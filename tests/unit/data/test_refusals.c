@@ -152,6 +152,38 @@ static void run_refused_with_eio_goes_one_by_one_from_then_on(void **state)
 	close_ends();
 }
 
+/* What a run knows of its path is known of each of its datagrams. */
+static void run_refused_on_a_stale_path_leaves_from_another_address(void **state)
+{
+	const struct path whole = path;
+
+	(void)state;
+	open_ends();
+	path.local = (struct addr){.family = ADDR_V4, .bytes = {203, 0, 113, 99}};
+	kernel = (typeof(kernel)){.error = EIO, .runs = true, .times = 1 << 20};
+	send_all();
+	assert_true(errors.fallbacks > 0);
+	assert_true(batch.packets[0].stale);
+	path = whole;
+	close_ends();
+}
+
+/* A path that is too narrow for single datagrams says nothing about other paths. */
+static void run_refused_for_its_size_ends_no_runs(void **state)
+{
+	(void)state;
+	open_ends();
+	kernel = (typeof(kernel)){.error = EMSGSIZE, .runs = true, .after = 3, .times = 1 << 20};
+	send_all();
+	assert_int_equal(errors.fallbacks, 3);
+	assert_int_equal(errors.fallback_error, EMSGSIZE);
+	assert_true(ours.v4.segments);
+	kernel.error = 0;
+	send_all();
+	assert_int_equal(errors.fallbacks, 3);
+	close_ends();
+}
+
 static void queue_that_is_full_for_a_moment_loses_nothing(void **state)
 {
 	static const int ERRORS[] = {EAGAIN, ENOBUFS, EINTR};
@@ -245,6 +277,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(run_refused_with_eio_goes_one_by_one_from_then_on),
+		cmocka_unit_test(run_refused_on_a_stale_path_leaves_from_another_address),
+		cmocka_unit_test(run_refused_for_its_size_ends_no_runs),
 		cmocka_unit_test(queue_that_is_full_for_a_moment_loses_nothing),
 		cmocka_unit_test(queue_that_stays_full_ends_no_runs),
 		cmocka_unit_test(full_tun_is_waited_for),
