@@ -132,9 +132,9 @@ $(BUILD)/tests/unit/data/test_refusals: LDFLAGS += -Wl,--wrap=sendmsg -Wl,--wrap
 -include $(patsubst %.c,$(OBJ)/%.d,$(UNIT_SRC))
 
 # --- simulations: tests/sim/test_*.c, the protocol core on a fake clock ------------------------------
-$(BUILD)/tests/sim/%: $(OBJ)/tests/sim/%.o $(call objs,$(SIM_PARTS)) $(filter %.a,$(link_vpnd-proto))
+$(BUILD)/tests/sim/%: $(OBJ)/tests/sim/%.o $(call objs,$(SIM_PARTS)) $(ORACLE) $(filter %.a,$(link_vpnd-proto))
 	@mkdir -p $(@D)
-	$(call run,LD,$@)$(CC) $(LDFLAGS) -o $@ $< $(call objs,$(SIM_PARTS)) $(link_vpnd-proto) -lcmocka
+	$(call run,LD,$@)$(CC) $(LDFLAGS) -o $@ $< $(call objs,$(SIM_PARTS)) $(ORACLE) $(link_vpnd-proto) -lcmocka
 -include $(patsubst %.c,$(OBJ)/%.d,$(SIM_SRC) $(SIM_PARTS))
 
 # --- checks ---------------------------------------------------------------------------------------

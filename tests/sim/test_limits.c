@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
+#include "tests/oracle/leftovers.h"
 #include "tests/sim/world.h"
 #include "vpnd/proto/core.h"
 #include "vpnd/proto/crypto.h"
@@ -170,6 +171,64 @@ static void all_is_wiped_after_540_s(void **state)
 	world_free(w);
 }
 
+/* Host 0 seals with the first of them and opens with the second; host 1 has them the other way. */
+static void note_keys(const struct world *w, struct leftovers keys[static 2])
+{
+	leftovers_note(&keys[0], w->hosts[0].peer->current->send.secret);
+	leftovers_note(&keys[1], w->hosts[0].peer->current->receive.secret);
+	assert_true(leftovers_count(&keys[0]) > 0 && leftovers_count(&keys[1]) > 0);
+}
+
+static bool any_left(const struct leftovers *keys, size_t count)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < count; i++)
+		found += leftovers_count(&keys[i]);
+	return found > 0;
+}
+
+/* The stack is looked into as well, and what libraries left there. */
+static void no_secret_of_a_handshake_stays_in_memory(void **state)
+{
+	struct world *w = world_new(seed(), false);
+	const struct noise_handshake *handshake = &w->hosts[0].peer->handshake;
+	struct leftovers secrets[2];
+
+	(void)state;
+	w->wire.delay_us = 1000;
+	world_send(w, 0, 100);
+	leftovers_note(&secrets[0], handshake->ephemeral_private);
+	leftovers_note(&secrets[1], handshake->chain);
+	assert_true(any_left(&secrets[0], 1) && any_left(&secrets[1], 1));
+	for (int ms = 0; ms < 3; ms++)
+		world_run_us(w, 1000);
+	for (int host = 0; host < 2; host++)
+		assert_true(crypto_is_zero(&w->hosts[host].peer->handshake, sizeof(*handshake)));
+	assert_non_null(w->hosts[0].peer->current);
+	assert_false(any_left(secrets, 2));
+	world_free(w);
+}
+
+static void no_key_of_a_session_stays_in_memory(void **state)
+{
+	struct leftovers keys[2];
+	struct world *w = connected();
+
+	(void)state;
+	note_keys(w, keys);
+	world_run_s(w, 3 * REJECT_AFTER_TIME_S);
+	assert_false(any_left(keys, 2));
+
+	world_send(w, 0, 100);
+	world_run_s(w, 1);
+	note_keys(w, keys);
+	for (int host = 0; host < 2; host++)
+		device_peer_remove(w->hosts[host].device, w->hosts[host].peer);
+	assert_false(any_left(keys, 2));
+	world_free(w);
+}
+
 static void unanswered_handshake_is_wiped_as_well(void **state)
 {
 	struct world *w = world_new(seed(), false);
@@ -241,6 +300,8 @@ int main(void)
 		cmocka_unit_test(no_key_is_used_past_180_s),
 		cmocka_unit_test(receiver_refuses_an_old_key_whatever_the_sender_does),
 		cmocka_unit_test(all_is_wiped_after_540_s),
+		cmocka_unit_test(no_secret_of_a_handshake_stays_in_memory),
+		cmocka_unit_test(no_key_of_a_session_stays_in_memory),
 		cmocka_unit_test(unanswered_handshake_is_wiped_as_well),
 		cmocka_unit_test(keepalive_to_a_dead_peer_is_bounded_and_finds_it_again),
 		cmocka_unit_test(retries_are_spread_by_jitter),

@@ -15,6 +15,12 @@ static_assert(
 static_assert(crypto_aead_xchacha20poly1305_ietf_ABYTES == TAG_LEN, "tag size");
 static_assert(crypto_aead_xchacha20poly1305_ietf_NPUBBYTES == COOKIE_NONCE_LEN, "nonce size");
 
+/*
+ * Bytes of the stack that the libraries use below a function of ours. They leave there what they
+ * computed: libb2 the hash that it is about to return, which at the end of a handshake is a key.
+ */
+enum { LIBRARY_STACK = 2048 };
+
 /* For calls that can fail only when we break their contract: going on would use garbage as a key.
  */
 static void must(int result)
@@ -87,6 +93,7 @@ void crypto_kdf(uint8_t *out1, uint8_t *out2, uint8_t *out3, const uint8_t key[s
 		before = KEY_LEN;
 	}
 	crypto_wipe(&secret, sizeof(secret));
+	sodium_stackzero(LIBRARY_STACK);
 }
 
 bool crypto_dh(uint8_t out[static KEY_LEN], const uint8_t private_key[static KEY_LEN],
@@ -99,12 +106,14 @@ bool crypto_dh(uint8_t out[static KEY_LEN], const uint8_t private_key[static KEY
 	if (ok)
 		memcpy(out, shared, sizeof(shared));
 	crypto_wipe(shared, sizeof(shared));
+	sodium_stackzero(LIBRARY_STACK);
 	return ok;
 }
 
 void crypto_dh_public(uint8_t public_key[static KEY_LEN], const uint8_t private_key[static KEY_LEN])
 {
 	must(crypto_scalarmult_curve25519_base(public_key, private_key));
+	sodium_stackzero(LIBRARY_STACK);
 }
 
 void crypto_seal(uint8_t *out, const uint8_t key[static KEY_LEN], uint64_t counter,

@@ -3,20 +3,17 @@
  * The seam of the transport's AEAD. Its dumb oracle is libsodium by way of crypto_seal(), which
  * test_crypto.c holds against the published vectors.
  */
-#include <fcntl.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 #include <sodium.h>
 
+#include "tests/oracle/leftovers.h"
 #include "vpnd/proto/aead.h"
 #include "vpnd/proto/crypto.h"
 
@@ -151,70 +148,21 @@ static void a_thread_that_left_may_come_back(void **unused)
 	check_length(64, 2);
 }
 
-/*
- * How often a needle lies in the memory from `begin` to `end`. It is given as its complement, and
- * what is read is wiped, so that looking for it does not make more of it. Read as a file: what a
- * sanitizer fences off may be read like that.
- */
-static size_t found_between(int mem, uintptr_t begin, uintptr_t end, uint64_t complement)
-{
-	static uint8_t window[1 << 16];
-	size_t found = 0, overlap = sizeof(uint64_t) - 1;
-
-	while (begin + overlap < end) {
-		size_t want = end - begin < sizeof(window) ? end - begin : sizeof(window);
-		ssize_t got = pread(mem, window, want, (off_t)begin);
-		uint64_t word;
-
-		for (ssize_t at = 0; at + (ssize_t)sizeof(word) <= got; at++) {
-			memcpy(&word, window + at, sizeof(word));
-			found += ~word == complement;
-		}
-		begin += want - overlap;
-	}
-	crypto_wipe(window, sizeof(window));
-	return found;
-}
-
-/* The same in all that can be written to, but for a sanitizer's shadow of many gigabytes. */
-static size_t found_in_memory(uint64_t complement)
-{
-	enum { TOO_LARGE = 64 << 20 };
-	FILE *maps = fopen("/proc/self/maps", "re");
-	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-	char line[512], mode[5];
-	uintptr_t begin, end;
-	size_t found = 0;
-
-	assert_non_null(maps);
-	assert_true(mem >= 0);
-	while (fgets(line, sizeof(line), maps))
-		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &begin, &end, mode) == 3 &&
-			strncmp(mode, "rw", 2) == 0 && end - begin < TOO_LARGE)
-			found += found_between(mem, begin, end, complement);
-	close(mem);
-	fclose(maps);
-	return found;
-}
-
 static void no_part_of_a_wiped_key_stays_in_memory(void **unused)
 {
 	uint8_t data[1420 + TAG_LEN] = {0};
-	uint64_t complement[KEY_LEN / sizeof(uint64_t)];
+	struct leftovers wanted;
 	struct aead_key key;
 
 	(void)unused;
 	randombytes_buf(key.secret, sizeof(key.secret));
-	memcpy(complement, key.secret, sizeof(complement));
-	for (size_t i = 0; i < COUNT(complement); i++)
-		complement[i] = ~complement[i];
-	assert_true(found_in_memory(complement[0]) > 0);
+	leftovers_note(&wanted, key.secret);
+	assert_true(leftovers_count(&wanted) > 0);
 	aead_seal(&key, 1, data, data, 1420);
 	assert_true(aead_open(&key, 1, data, data, sizeof(data)));
 	assert_false(aead_open(&key, 1, data, data, sizeof(data)));
 	aead_key_wipe(&key);
-	for (size_t i = 0; i < COUNT(complement); i++)
-		assert_int_equal(found_in_memory(complement[i]), 0);
+	assert_int_equal(leftovers_count(&wanted), 0);
 }
 
 static int set_up(void **unused)
