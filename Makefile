@@ -59,6 +59,8 @@ AEAD     ?= $(if $(filter x86_64-%,$(shell $(CC) -dumpmachine)),ipsec_mb,openssl
 AEAD_LIBS_ipsec_mb := -lIPSec_MB
 AEAD_LIBS_openssl  := -lcrypto
 AEAD_OTHER := $(filter-out vpnd/proto/aead_$(AEAD).c,$(wildcard vpnd/proto/aead_*.c))
+# The one that this build does not take is tested as well, unless no other CPU has it.
+AEAD_OTHER_TESTED := $(filter vpnd/proto/aead_openssl.c,$(AEAD_OTHER))
 PROTO_LIBS := -lb2 $(AEAD_LIBS_$(AEAD))
 
 # What each room links, itself first: the walls of the house, as the linker sees them.
@@ -74,7 +76,7 @@ link_natd         := $(call lib,natd) $(link_netlink)
 link_vpnctl       := $(call lib,vpnctl) $(link_base)
 
 UNIT_SRC  := $(wildcard tests/unit/*/test_*.c)
-UNIT_BIN  := $(patsubst %.c,$(BUILD)/%,$(UNIT_SRC))
+UNIT_BIN  := $(patsubst %.c,$(BUILD)/%,$(UNIT_SRC)) $(if $(AEAD_OTHER_TESTED),$(BUILD)/tests/unit/proto/test_aead_other)
 SIM_SRC   := $(wildcard tests/sim/test_*.c)
 SIM_BIN   := $(patsubst %.c,$(BUILD)/%,$(SIM_SRC))
 SIM_PARTS := $(filter-out $(SIM_SRC),$(wildcard tests/sim/*.c))
@@ -127,9 +129,15 @@ $(BUILD)/tests/unit/$(1)/%: $(OBJ)/tests/unit/$(1)/%.o $(ORACLE) $(filter %.a,$(
 	$$(call run,LD,$$@)$$(CC) $$(LDFLAGS) -o $$@ $$< $(ORACLE) $(call unit_link,$(1)) -lcmocka
 endef
 $(foreach d,$(sort $(notdir $(patsubst %/,%,$(dir $(UNIT_SRC))))),$(eval $(call unit_room,$(d))))
+# Its object comes before the archive, which then has nothing to add for the same names.
+$(BUILD)/tests/unit/proto/test_aead_other: $(OBJ)/tests/unit/proto/test_aead.o $(call objs,$(AEAD_OTHER_TESTED)) \
+		$(ORACLE) $(filter %.a,$(link_vpnd-proto))
+	@mkdir -p $(@D)
+	$(call run,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(ORACLE) $(link_vpnd-proto) \
+		$(AEAD_LIBS_openssl) -lcmocka
 # A kernel that refuses is made of the test itself.
 $(BUILD)/tests/unit/data/test_refusals: LDFLAGS += -Wl,--wrap=sendmsg -Wl,--wrap=sendmmsg
--include $(patsubst %.c,$(OBJ)/%.d,$(UNIT_SRC))
+-include $(patsubst %.c,$(OBJ)/%.d,$(UNIT_SRC) $(AEAD_OTHER_TESTED))
 
 # --- simulations: tests/sim/test_*.c, the protocol core on a fake clock ------------------------------
 $(BUILD)/tests/sim/%: $(OBJ)/tests/sim/%.o $(call objs,$(SIM_PARTS)) $(ORACLE) $(filter %.a,$(link_vpnd-proto))
