@@ -15,8 +15,10 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/virtio_net.h>
 #include <poll.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
@@ -443,6 +445,20 @@ static void run(size_t lanes_a, size_t lanes_b)
 	}
 }
 
+/* With the lock, which is given up while waiting. */
+static void wait_for_count(struct end *end, uint64_t packets)
+{
+	mono_t since = clock_mono();
+
+	while (device_verdict_counts(end->device)[PACKET_FORWARD] < packets) {
+		if (mono_elapsed_us(since, clock_mono()) > PATIENCE_MS * 1000)
+			fail_msg("%" PRIu64 " packets do not come", packets);
+		unlock(end);
+		pause_us(2000);
+		lock(end);
+	}
+}
+
 static void comes_alone(struct end *end, uint32_t number)
 {
 	mono_t since = clock_mono();
@@ -480,6 +496,39 @@ static void a_packet_alone_is_never_left_lying(void **state)
 	}
 }
 
+/* A kernel that segments nothing for such a socket, and a TUN whose other side is gone. */
+static void what_lanes_count_and_give_up_is_gathered(void **state)
+{
+	enum { COUNT = 200, ROW = 1200 }; /* every ROW-th number has the same length */
+	int on = 1;
+
+	(void)state;
+	open_ends(2, 2);
+	assert_int_equal(
+		setsockopt(ends[0].model.udp.v4.fd, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on)), 0);
+	send_packet(&ends[0], 0, 1);
+	comes_alone(&ends[1], 1);
+	shutdown(ends[1].sink, SHUT_RDWR);
+	lock(&ends[0]);
+	road_stop(ends[0].road); /* so that they are read together */
+	for (uint32_t number = 1; number <= COUNT; number++)
+		send_packet(&ends[0], 0, number * ROW);
+	assert_int_equal(road_begin(ends[0].road), 0);
+	unlock(&ends[0]);
+	for (size_t i = 0; i < 2; i++) {
+		lock(&ends[i]);
+		wait_for_count(&ends[i], COUNT);
+		road_gather(ends[i].road);
+		unlock(&ends[i]);
+	}
+	assert_false(ends[0].model.udp.v4.segments);
+	assert_true(ends[0].model.udp_errors.fallbacks > 0);
+	assert_int_equal(ends[0].model.udp_errors.fallback_error, EINVAL);
+	assert_true(ends[1].model.tun.refused > 0);
+	for (size_t i = 0; i < 2; i++)
+		close_end(&ends[i]);
+}
+
 static void two_lanes_keep_the_order_of_flows_whatever_changes(void **state)
 {
 	(void)state;
@@ -496,11 +545,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_packet_alone_is_never_left_lying),
+		cmocka_unit_test(what_lanes_count_and_give_up_is_gathered),
 		cmocka_unit_test(two_lanes_keep_the_order_of_flows_whatever_changes),
 		cmocka_unit_test(many_lanes_and_one_keep_the_order_of_flows_whatever_changes),
 	};
 
 	if (sodium_init() < 0)
 		return 1;
+	signal(SIGPIPE, SIG_IGN); /* no TUN raises it */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
