@@ -56,6 +56,7 @@ class Receiver:
 
     def __init__(self, namespace, address, port=PORT):
         self.broken, self.numbers = 0, []
+        self._newest = -1
         self._seen_at, self._stopped = time.monotonic(), False
         self._socket = namespace.socket(_family(address), socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BYTES)
@@ -72,16 +73,18 @@ class Receiver:
                 continue
             self.broken += not is_whole(data)
             self.numbers.append(struct.unpack("!I", data[:4])[0])
+            self._newest = max(self._newest, self.numbers[-1])
             self._seen_at = time.monotonic()
 
     def has_room_for(self, number):
         """Whether number `number` may leave: no queue on the way holds more than is out then."""
-        return number - (self.numbers[-1] + 1 if self.numbers else 0) <= IN_FLIGHT
+        return number - (self._newest + 1) <= IN_FLIGHT
 
-    def wait(self, count):
-        """Until `count` have come, and what may come twice; or nothing has come for long."""
+    def wait(self, count, last=None):
+        """Until `count` have come, or number `last`, and what may come twice; or nothing has come
+        for long."""
         begun = time.monotonic()
-        while (len(self.numbers) < count
+        while (len(self.numbers) < count and last not in self.numbers[-IN_FLIGHT:]
                and time.monotonic() - max(begun, self._seen_at) < PATIENCE_S):
             time.sleep(0.01)
         time.sleep(0.1)
@@ -90,15 +93,15 @@ class Receiver:
         self._socket.close()
 
 
-def send(namespace, receiver, address, count=3000, most=1372, seed=1, port=PORT):
-    """Send a flow; rows of one size leave in one piece, as applications in a hurry do it.
+def send(namespace, receiver, address, count=3000, most=1372, seed=1, port=PORT, first=0):
+    """Send a flow, numbered from `first` on; rows of one size leave in one piece, as applications in a hurry do it.
 
     What is out is bounded by what `receiver` got, so that a loss is never a
     full queue of a busy machine. The source port is the same in each run:
     wireguard-go loses what has a computed IPv6 checksum of 0, one datagram in
     65536, and with these ports none has.
     """
-    number = 0
+    number = first
     with namespace.socket(_family(address), socket.SOCK_DGRAM) as each:
         each.bind(("", port + SOURCE_ABOVE))
         each.connect((address, port))
