@@ -52,6 +52,8 @@ static void write_leak(struct ruleset_out *out)
 {
 	ruleset_base_chain(
 		out, "leak", "filter hook postrouting priority srcnat + 20; policy drop");
+	ruleset_note(out, "Nearly all packets are of such flows, and go no further.");
+	ruleset_rule(out, "ct status confirmed,snat / confirmed,snat accept");
 	ruleset_rule(out, "oifname %s jump leaving", out->uplinks);
 	ruleset_rule(out, "ct status confirmed accept");
 	ruleset_rule(out, "ct state established,related accept");
