@@ -98,10 +98,11 @@ static const struct conf_row rows[] = {
 	{"flow_log", CONF_GROUP, CONF_FIELD(struct natd_conf, flow_log), .group = &flow_log_table,
 		.fallback = "{}", .help = "What is logged of each flow, and where"},
 	{"flow_events_max", CONF_INT, CONF_FIELD(struct natd_conf, flow_events_max), .min = 0,
-		.max = 1 << 20, .unit = "a second", .fallback = "25000",
-		.help = "Beginnings and ends of flows that are followed one by one; while there "
-			"are more, forwarding comes first and lists alone find flows. 0 is no "
-			"limit, and so is a flow_log"},
+		.max = 1 << 20, .unit = "a second", .fallback = "5000",
+		.help = "Beginnings and ends of flows that are followed one by one in any case. "
+			"More "
+			"are only while each core has time to spare, else forwarding comes first "
+			"and lists alone find flows. 0 is no limit, and so is a flow_log"},
 };
 const struct conf_table natd_conf_table =
 	CONF_TABLE_CHECKED(struct natd_conf, rows, conf_check_whole);

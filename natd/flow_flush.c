@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -12,6 +13,8 @@
 #include "natd/flow_role.h"
 #include "netlink/conntrack.h"
 #include "netlink/model.h"
+
+#define PATIENCE_MS 1000 /* with the kernel, for a part of its list */
 
 /* A set of addresses. */
 struct addrs {
@@ -31,7 +34,7 @@ struct flow_flush {
 	struct conntrack_list *list;
 	struct conntrack_request *request;
 	sd_event_source *parts;
-	uint64_t ended, ended_untranslated, ended_unlisted;
+	uint64_t ended, ended_untranslated, ended_leaving, ended_unlisted;
 };
 
 /* --- addresses -------------------------------------------------------------------------------- */
@@ -131,6 +134,15 @@ static bool should_be_translated(const struct flow_flush *flush, const struct co
 	       !is_reached_as_it_is(flush, &flow->original.dst);
 }
 
+/* It began under a config that knew of no tunnel there, and its packets are dropped now. */
+static bool should_not_leave(const struct flow_flush *flush, const struct conntrack_flow *flow)
+{
+	const struct natd_conf *conf = flush->conf;
+
+	return flow->src_nat &&
+	       covers(conf->never_uplink, conf->n_never_uplink, &flow->original.dst);
+}
+
 static bool should_not_have_begun(const struct flow_flush *flush, const struct conntrack_flow *flow)
 {
 	const struct natd_conf *conf = flush->conf;
@@ -151,6 +163,8 @@ static void end_flow(enum conntrack_event event, const struct conntrack_flow *fl
 		flush->ended += conntrack_delete(flush->request, flow) == 0;
 	else if (flush->untranslated && should_be_translated(flush, flow))
 		flush->ended_untranslated += conntrack_delete(flush->request, flow) == 0;
+	else if (flush->untranslated && should_not_leave(flush, flow))
+		flush->ended_leaving += conntrack_delete(flush->request, flow) == 0;
 	else if (flush->unlisted && should_not_have_begun(flush, flow))
 		flush->ended_unlisted += conntrack_delete(flush->request, flow) == 0;
 }
@@ -173,6 +187,9 @@ static void tell(const struct flow_flush *flush)
 	if (flush->ended_untranslated)
 		log_notice("%" PRIu64 " flows ended that were not translated, and now would be",
 			flush->ended_untranslated);
+	if (flush->ended_leaving)
+		log_notice("%" PRIu64 " flows ended that left by an uplink, and never may now",
+			flush->ended_leaving);
 	if (flush->ended_unlisted)
 		log_notice("%" PRIu64 " flows ended that nobody in a subnet began",
 			flush->ended_unlisted);
@@ -206,7 +223,8 @@ static void begin(struct flow_flush *flush)
 	int r;
 
 	flush->again = false;
-	flush->ended = flush->ended_untranslated = flush->ended_unlisted = 0;
+	flush->ended = flush->ended_untranslated = flush->ended_leaving = 0;
+	flush->ended_unlisted = 0;
 	r = conntrack_list_new(ADDR_NONE, &flush->list);
 	if (r == 0)
 		r = conntrack_request_new(&flush->request);
@@ -244,11 +262,24 @@ static void begin_if_idle(struct flow_flush *flush)
 		begin(flush);
 }
 
-void flow_flush_untranslated(struct flow_flush *flush, bool unlisted_too)
+/* What does not end in time ends in the loop. */
+static void wait_for_end(struct flow_flush *flush)
+{
+	while (flush->list) {
+		struct pollfd part = {conntrack_list_fd(flush->list), POLLIN, 0};
+
+		if (poll(&part, 1, PATIENCE_MS) <= 0)
+			return;
+		on_part(NULL, part.fd, EPOLLIN, flush);
+	}
+}
+
+void flow_flush_refused(struct flow_flush *flush, bool unlisted_too)
 {
 	flush->untranslated = flush->again = true;
 	flush->unlisted |= unlisted_too;
 	begin_if_idle(flush);
+	wait_for_end(flush);
 }
 
 void flow_flush_look(struct flow_flush *flush, const struct nl_state *net)

@@ -35,11 +35,13 @@ void flow_flush_set_conf(struct flow_flush *flush, const struct natd_conf *conf)
 void flow_flush_look(struct flow_flush *flush, const struct nl_state *net);
 
 /*
- * End the flows that hosts of translated subnets began and that are not translated, but for those
- * to subnets, never_uplink, exempt and the uplinks' own addresses. If so told, end as well those
- * that pass through this host untranslated and that nobody in a subnet began, nor anybody behind a
- * tunnel to a subnet.
+ * A ruleset has come into force that would not let some flows begin as they did. End those that
+ * hosts of translated subnets began and that are not translated, but for those to subnets,
+ * never_uplink, exempt and the uplinks' own addresses; and those that are translated and go to
+ * never_uplink, so that their hosts find the tunnel. If so told, end as well those that pass
+ * through this host untranslated and that nobody in a subnet began, nor anybody behind a tunnel to
+ * a subnet. They have ended when this returns.
  */
-void flow_flush_untranslated(struct flow_flush *flush, bool unlisted_too);
+void flow_flush_refused(struct flow_flush *flush, bool unlisted_too);
 
 #endif

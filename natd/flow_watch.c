@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "natd/conf.h"
+#include "natd/cores.h"
 #include "natd/flow_flush.h"
 #include "natd/flow_log.h"
 #include "natd/flows.h"
@@ -21,6 +22,7 @@ struct flow_watch {
 	struct flow_flush *flush;
 	struct conntrack_follow *follow;
 	struct conntrack_request *request;
+	struct cores *cores;
 	uint64_t overruns; /* that were logged */
 	struct log_limit overrun_limit, pause_limit;
 };
@@ -60,12 +62,19 @@ static void on_list_ended(void *arg)
 		counters.lost);
 }
 
+static bool has_time(void *arg)
+{
+	struct flow_watch *watch = arg;
+
+	return !cores_are_short(watch->cores, clock_mono());
+}
+
 static void on_pause(uint64_t us, void *arg)
 {
 	struct flow_watch *watch = arg;
 
 	log_notice_limited(&watch->pause_limit, clock_mono(),
-		"flows begin and end more often than flow_events_max says: for %" PRIu64
+		"more flows begin and end than flow_events_max, and a core is busy: for %" PRIu64
 		" s they are not followed, and found by lists alone",
 		(uint64_t)(us / US_PER_S));
 }
@@ -78,6 +87,7 @@ int flow_watch_new(sd_event *event, const struct natd_conf *conf, struct flow_wa
 		.flow = on_flow,
 		.list_begins = on_list_begins,
 		.list_ended = on_list_ended,
+		.has_time = has_time,
 		.pauses = on_pause,
 		.arg = watch,
 		.translated_only = true,
@@ -89,7 +99,9 @@ int flow_watch_new(sd_event *event, const struct natd_conf *conf, struct flow_wa
 		return -ENOMEM;
 	watch->overrun_limit = LOG_LIMIT_INIT(OVERRUNS_LOGGED_PER_MINUTE);
 	watch->pause_limit = LOG_LIMIT_INIT(PAUSES_LOGGED_PER_MINUTE);
-	r = flow_log_new(&watch->log);
+	r = cores_new("/proc/stat", &watch->cores);
+	if (r == 0)
+		r = flow_log_new(&watch->log);
 	hooks.arg = watch->log;
 	if (r == 0)
 		r = flow_log_configure(watch->log, &conf->flow_log);
@@ -118,6 +130,7 @@ void flow_watch_free(struct flow_watch *watch)
 	flow_flush_free(watch->flush);
 	flows_free(watch->flows);
 	flow_log_free(watch->log);
+	cores_free(watch->cores);
 	free(watch);
 }
 
@@ -135,9 +148,9 @@ void flow_watch_net(struct flow_watch *watch, const struct nl_state *net)
 	flow_flush_look(watch->flush, net);
 }
 
-void flow_watch_end_untranslated(struct flow_watch *watch, bool first)
+void flow_watch_end_refused(struct flow_watch *watch, bool first)
 {
-	flow_flush_untranslated(watch->flush, first);
+	flow_flush_refused(watch->flush, first);
 }
 
 void flow_watch_look(struct flow_watch *watch)

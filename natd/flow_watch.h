@@ -36,7 +36,7 @@ struct conntrack_follow_counters flow_watch_counters(const struct flow_watch *wa
  * A ruleset has come into force under which flows may lack the translation that they should have;
  * or, if it is the first, may be such as none may begin.
  */
-void flow_watch_end_untranslated(struct flow_watch *watch, bool first);
+void flow_watch_end_refused(struct flow_watch *watch, bool first);
 
 struct flow_log *flow_watch_log(const struct flow_watch *watch);
 

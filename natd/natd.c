@@ -200,7 +200,7 @@ int natd_reload(struct natd *natd, char *err, size_t errlen)
 	}
 	flow_watch_set_conf(natd->flows, next->conf);
 	if (strcmp(next->hash, natd->active->hash) != 0)
-		flow_watch_end_untranslated(natd->flows, false);
+		flow_watch_end_refused(natd->flows, false);
 	active_free(natd->active);
 	natd->active = next;
 	enforce_guard(natd);
@@ -331,7 +331,7 @@ static int first_install(struct natd *natd)
 	if (r < 0)
 		log_err("the ruleset is not in force: %s", natd->ruleset_why);
 	else
-		flow_watch_end_untranslated(natd->flows, first);
+		flow_watch_end_refused(natd->flows, first);
 	return r;
 }
 

@@ -43,6 +43,12 @@ bool budget_spend(struct budget *budget, uint32_t n, mono_t now)
 	return budget->left >= 0;
 }
 
+void budget_refill(struct budget *budget, mono_t now)
+{
+	budget->left = part_of(budget, HOLDS_PART);
+	budget->filled = now;
+}
+
 uint64_t budget_pause(struct budget *budget, mono_t now)
 {
 	bool again =

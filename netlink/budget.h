@@ -23,8 +23,12 @@ void budget_init(struct budget *budget, uint32_t per_s, mono_t now);
 /* Another rate; what is left and what was learnt stay. */
 void budget_set(struct budget *budget, uint32_t per_s);
 
-/* Spend `n` events that were heard. Returns false when it is spent: then comes budget_pause. */
+/* Spend `n` events that were heard. Returns false when it is spent; budget_refill or budget_pause
+ * comes then. */
 bool budget_spend(struct budget *budget, uint32_t n, mono_t now);
+
+/* It is full again: there is time for more. */
+void budget_refill(struct budget *budget, mono_t now);
 
 /*
  * Returns how long to pause, in microseconds: 5 s, or twice as long as the last time, at most 40 s,

@@ -145,10 +145,11 @@ static int listen_to_groups(struct conntrack_follow *f, int option)
 /* What waits is heard yet. The list at the end begins when events are heard again. */
 static void pause_listening(struct conntrack_follow *f)
 {
-	uint64_t pause = budget_pause(&f->budget, now(f));
+	uint64_t pause;
 
 	if (f->counters.paused || listen_to_groups(f, NETLINK_DROP_MEMBERSHIP) < 0)
 		return;
+	pause = budget_pause(&f->budget, now(f));
 	f->counters.paused = true;
 	f->counters.pauses++;
 	f->paused = now(f);
@@ -177,7 +178,11 @@ static void take_batch(struct conntrack_follow *f, int n)
 		else
 			mnl_cb_run(f->buffers[i], f->headers[i].msg_len, 0, 0, take_event, f);
 	}
-	if (!budget_spend(&f->budget, (uint32_t)n, now(f)))
+	if (budget_spend(&f->budget, (uint32_t)n, now(f)))
+		return;
+	if (f->config.has_time(f->config.arg))
+		budget_refill(&f->budget, now(f));
+	else
 		pause_listening(f);
 }
 

@@ -8,8 +8,9 @@
  * listened (net.netfilter.nf_conntrack_events = 2) never tells that it ends. So there is a new list
  * after every overrun at once, every minute, and when somebody asks (conntrack_follow_look).
  *
- * Beyond a rate that may be given, events would take from forwarding what they tell about it. Then
- * nobody listens for some seconds (budget.h), and the kernel makes none; lists go on.
+ * Beyond a rate that may be given, on a machine that has no time to spare, events would take from
+ * forwarding what they tell about it. Then nobody listens for some seconds (budget.h), and the
+ * kernel makes none; lists go on.
  *
  * List and events come by two sockets. While a list is read, events wait in theirs; what is older
  * than the list is then heard after it. So whoever follows must take an event for what it says
@@ -31,7 +32,9 @@ struct conntrack_follow_config {
 	void (*list_begins)(void *arg);
 	/* It ended, and the events that waited meanwhile have been told. */
 	void (*list_ended)(void *arg);
-	/* Nobody listens for so many microseconds, since there was more than events_max. */
+	/* Whether to listen on although there was more than events_max. */
+	bool (*has_time)(void *arg);
+	/* It was not so: nobody listens for so many microseconds. */
 	void (*pauses)(uint64_t us, void *arg);
 	void *arg;
 	bool translated_only; /* leave out flows that are not translated, in the kernel already */
@@ -47,7 +50,7 @@ struct conntrack_follow_counters {
 	uint64_t lists;     /* that were read to their end */
 	uint64_t failed;    /* lists that were not; each is tried again */
 	uint64_t malformed; /* messages that could not be read */
-	uint64_t pauses;    /* times that there were more than events_max */
+	uint64_t pauses;    /* times that there were more than events_max, and no time */
 	uint64_t paused_us; /* how long nobody listened then, the pause that goes on included */
 	bool paused;        /* one goes on */
 };

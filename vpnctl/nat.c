@@ -167,8 +167,8 @@ static void print_table(const struct reply_nat *nat, FILE *f)
 		units_count(nat->port_allocation_errors, errors));
 	fprintf(f, "conntrack: %s\n", kernel ? kernel : "-");
 	if (nat->flows_followed == 0)
-		fputs("more flows begin and end than flow_events_max: not followed for now, looked "
-		      "at when asked\n",
+		fputs("more flows begin and end than flow_events_max, and a core is busy: not "
+		      "followed for now, looked at when asked\n",
 			f);
 	if (nat->accounting == 0)
 		fputs("accounting of flows is off, so OUT and IN are unknown: "

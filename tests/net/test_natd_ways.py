@@ -16,9 +16,9 @@ import pytest
 from lab.capture import Capture
 from lab.gatehouse import Natd, natd_config
 from lab.natd import control, our_table, status
-from lab.site import APP, APP_NET, GW, GW_INSIDE, HOST, PORT, WEB
+from lab.site import APP, APP_NET, CITY_NET, GW, GW_INSIDE, HOST, PORT, WEB
 from lab.waiting import wait_until
-from lab.whoami import Whoami, ask_tcp, ask_udp, connect
+from lab.whoami import Whoami, ask, ask_tcp, ask_udp, connect
 
 SUBNETS = [{"prefix": prefix} for prefix in APP_NET.values()]
 APP2 = {4: "10.40.115.10", 6: "fd40:115::10"}
@@ -138,6 +138,19 @@ def test_flow_that_was_exempt_is_translated_soon_after_a_reload(site):
     natd.write(natd_config())
     assert control(natd, "reload")["ok"]
     wait_until(lambda: speaker.sees(GW[4]), "it is translated")
+
+
+def test_translated_flow_to_what_is_behind_a_tunnel_now_ends_with_the_reload(site):
+    """Its host would go on with it for ever, and never ask for the tunnel."""
+    Whoami(site.web)
+    natd = Natd(site.gw, natd_config()).start()
+    with connect(site.app, WEB[4]) as goes, connect(site.app, WEB[6]) as stays:
+        assert ask(goes)[0] == GW[4] and ask(stays)[0] == GW[6]
+        natd.write(natd_config(never_uplink=[*CITY_NET.values(), "198.51.100.0/24"]))
+        assert control(natd, "reload")["ok"]
+        assert not site.gw.output("conntrack", "-L", "-d", WEB[4])
+        assert ask(stays)[0] == GW[6]
+    assert "1 flows ended that left by an uplink, and never may now" in natd.log()
 
 
 def test_exempt_destinations_see_the_private_source(site):
