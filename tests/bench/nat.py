@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What natd costs, beside a bare masquerade of two lines, and how fast its ruleset is repaired.
 
-    app - gw(contender) - net - web
+    app - gw(contender) - net - web      five times, a contender in each
 
-Contenders take short turns in one topology, there and back (A B C D, D C B A). Each turn is held
-against that of `bare` in the same round, and the median of those ratios counts: what else the
-machine does comes and goes with the minutes.
+Contenders take short turns in random order, each in a place of its own where it stays installed; so
+what else the machine does hits all alike. Then they change places, until each was in each: two
+places that are built alike may differ by some percent. A turn is held against that of `bare` in the
+same round, and the median of those ratios counts. Who sends has a core, and who receives another.
+
+Connections end as fast as they begin, as on a gateway that has run for a while: the client has few
+ports, so that each of its connections takes the place of an older one in the kernel's table.
 """
-import argparse
+import contextlib
 import json
+import os
+import random
 import re
 import statistics
 import subprocess
@@ -23,9 +29,14 @@ PACKET_BYTES = 64
 AT_LEAST = 0.90       # of what the bare ruleset reaches
 REPAIR_MS = 200
 REPAIRS = 20
-SETTLE_SECONDS = 0.3  # after a flush of all flows, for those who hear of each
 UDP_PORT, TCP_PORT = 5000, 5001
-ROUNDS, SECONDS = 9, 1.0  # many short turns, since the machine drifts
+CLIENT_PORTS = "32768 36863"
+ROUNDS = {"connections": 3, "packets": 6}        # in each place
+SECONDS = {"connections": 1.5, "packets": 0.25}  # of a turn
+# Before a turn of connections: ports are used up, and natd has found out that a core is busy.
+WARM_UP_SECONDS = 1.0
+SENDER, RECEIVER = (("taskset", "-c", core) for core in (min(os.sched_getaffinity(0)),
+                                                         max(os.sched_getaffinity(0))))
 BARE = """
 table ip bare {
     chain c {
@@ -36,19 +47,26 @@ table ip bare {
 """
 
 
-def connections_per_s(site, seconds):
-    done = site.app.run(PROGRAMS / "connects", "ask", WEB[4], TCP_PORT, int(seconds * 1000))
+def connect_for(site, seconds):
+    done = site.app.run(*SENDER, PROGRAMS / "connects", "ask", WEB[4], TCP_PORT, int(seconds * 1000))
     got = json.loads(done.stdout)
     assert got["failed"] == 0, got
     return got["made"] / got["seconds"]
 
 
+def connections_per_s(site, seconds):
+    connect_for(site, WARM_UP_SECONDS)
+    return connect_for(site, seconds)
+
+
 def packets_per_s(site, seconds):
     """What arrives of one flow of small packets, sent as fast as they go out."""
-    receiver = subprocess.Popen(site.web.command(PROGRAMS / "blast", "receive", UDP_PORT),
-                                stdout=subprocess.PIPE, text=True)
+    receiver = subprocess.Popen(
+        site.web.command(*RECEIVER, PROGRAMS / "blast", "receive", UDP_PORT),
+        stdout=subprocess.PIPE, text=True)
     assert receiver.stdout.readline() == "ready\n"
-    site.app.run(PROGRAMS / "blast", "send", WEB[4], UDP_PORT, PACKET_BYTES, int(seconds * 1000))
+    site.app.run(*SENDER, PROGRAMS / "blast", "send", WEB[4], UDP_PORT, PACKET_BYTES,
+                 int(seconds * 1000))
     got = json.loads(receiver.communicate(timeout=20)[0])
     return got["datagrams"] / got["seconds"]
 
@@ -60,13 +78,13 @@ class Bare:
     """The least that translates."""
 
     def __init__(self, site):
-        self._site = site
+        self.site = site
 
     def start(self):
-        self._site.gw.run("nft", "-f", "-", stdin=BARE)
+        self.site.gw.run("nft", "-f", "-", stdin=BARE)
 
     def stop(self):
-        self._site.gw.run("nft", "delete table ip bare")
+        self.site.gw.run("nft", "delete table ip bare")
 
 
 class Followed(Bare):
@@ -74,7 +92,7 @@ class Followed(Bare):
 
     def start(self):
         super().start()
-        self._follower = self._site.gw.start("sh", "-c", "exec conntrack -E >/dev/null")
+        self._follower = self.site.gw.start("sh", "-c", "exec conntrack -E >/dev/null")
 
     def stop(self):
         self._follower.stop()
@@ -84,20 +102,22 @@ class Followed(Bare):
 class Rules:
     """natd's rules with all that they guard against, but without natd, which they outlive."""
 
+    more = {}
+
     def __init__(self, site):
-        self._site = site
-        self._natd = Natd(site.gw, natd_config(timeouts="cloud"))
+        self.site = site
+        self._natd = Natd(site.gw, natd_config(timeouts="cloud", **self.more))
 
     def start(self):
         self._natd.start()
         self._natd.stop()
 
     def stop(self):
-        self._site.gw.run(BUILD / "natd", "--flush", "--run-dir", self._natd.run_dir)
+        self.site.gw.run(BUILD / "natd", "--flush", "--run-dir", self._natd.run_dir)
 
 
 class Whole(Rules):
-    """The same with natd, which follows every flow."""
+    """The same with natd, which follows flows as long as each core has time to spare."""
 
     def start(self):
         self._natd.start()
@@ -107,30 +127,46 @@ class Whole(Rules):
         super().stop()
 
 
-CONTENDERS = {"bare": Bare, "bare, followed": Followed, "rules": Rules, "natd": Whole}
+class Following(Whole):
+    """The same with natd, which follows every flow in any case."""
+
+    more = {"flow_events_max": 0}
 
 
-def turn(site, rules, seconds):
-    figures = {}
-    rules.start()
-    for name, figure in FIGURES.items():
-        site.gw.run("conntrack", "-F")
-        time.sleep(SETTLE_SECONDS)
-        figures[name] = figure(site, seconds)
-    rules.stop()
-    return figures
+CONTENDERS = {"bare": Bare, "bare, followed": Followed, "rules": Rules, "natd": Whole,
+              "natd, following": Following}
+JUDGED = ("rules", "natd")
 
 
-def compare(site, rounds, seconds):
+def all_rounds(placed, turns, rounds, seconds):
+    """Every contender's turns where it is now."""
+    for figure, measured in FIGURES.items():
+        for _ in range(rounds[figure]):
+            for name in random.sample(list(placed), len(placed)):
+                turns[figure][name].append(measured(placed[name].site, seconds[figure]))
+
+
+@contextlib.contextmanager
+def installed(contenders):
+    for each in contenders:
+        each.start()
+    yield
+    for each in contenders:
+        each.stop()
+
+
+def compare(sites, places, rounds, seconds):
     """{figure: {contender: its turns}}, in the order of the rounds."""
-    server = site.web.start(PROGRAMS / "connects", "serve", TCP_PORT, log="connects")
-    server.wait_for_log("ready")
+    for site in sites:
+        site.app.sysctl({"net.ipv4.ip_local_port_range": CLIENT_PORTS})
+        server = site.web.start(*RECEIVER, PROGRAMS / "connects", "serve", TCP_PORT, log="connects")
+        server.wait_for_log("ready")
     turns = {figure: {name: [] for name in CONTENDERS} for figure in FIGURES}
-    for number in range(rounds):
-        for name in list(CONTENDERS)[::-1 if number % 2 else 1]:
-            for figure, value in turn(site, CONTENDERS[name](site), seconds).items():
-                turns[figure][name].append(value)
-    server.stop()
+    for shift in range(places):
+        placed = {name: kind(sites[(number + shift) % len(sites)])
+                  for number, (name, kind) in enumerate(CONTENDERS.items())}
+        with installed(placed.values()):
+            all_rounds(placed, turns, rounds, seconds)
     return turns
 
 
@@ -160,11 +196,12 @@ def repair(site):
     return {"p50_ms": statistics.median(took), "max_ms": max(took), "natd_max_ms": max(told)}
 
 
-def measure(rounds, seconds):
+def measure(places=len(CONTENDERS), rounds=None, seconds=None):
     with Site() as site:
         repaired = repair(site)
-    with Site() as site:
-        turns = compare(site, rounds, seconds)
+    with contextlib.ExitStack() as stack:
+        turns = compare([stack.enter_context(Site()) for _ in CONTENDERS], places,
+                        rounds or ROUNDS, seconds or SECONDS)
     return {"repair": repaired, "turns": turns,
             **{figure: shares(turns[figure]) for figure in FIGURES}}
 
@@ -173,7 +210,7 @@ def failures(result):
     """What does not hold, as sentences."""
     found = []
     for figure in FIGURES:
-        for name in ("rules", "natd"):
+        for name in JUDGED:
             share = result[figure][name]["share"]
             if share < AT_LEAST:
                 found.append(f"{figure} a second with {name}: {share:.1%} of bare masquerade")
@@ -194,13 +231,3 @@ def lines(result):
            f"{repaired['natd_max_ms']:.0f} ms")
     for sentence in failures(result):
         yield f"  BROKEN: {sentence}"
-
-
-def main(argv):
-    parser = argparse.ArgumentParser(prog="nat", description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--seconds", type=float, default=SECONDS)
-    options = parser.parse_args(argv)
-    result = measure(options.rounds, options.seconds)
-    print("\n".join(lines(result)))
-    return 1 if failures(result) else 0

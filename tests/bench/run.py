@@ -100,7 +100,7 @@ def main(words):
               "congestion": options.congestion, "versions": versions, "medians": medians,
               "promises": judged(medians), "runs": runs}
     if NAT in options.figures:
-        result[NAT] = nat.measure(nat.ROUNDS, nat.SECONDS)
+        result[NAT] = nat.measure()
     where = (f"Linux {result['kernel']}, {result['cores']} x {result['cpu']}; "
              + "; ".join(text for text in versions.values() if text))
     how = (f"medians of {options.rounds} rounds, {options.seconds} s each; "
