@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The kernel tells each change after the transaction that made it: one message an object, then one
- * with the new generation and the process that asked for it. The first attribute of every object's
- * message is the name of its table.
- */
 #include "netlink/nft_watch.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
-#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -30,58 +23,19 @@ struct nft_watch {
 	char buffer[READ_BUFFER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 };
 
-/* What of an object's message and of a generation's is looked at. */
-struct seen {
-	const char *table;
-	struct nft_change change;
-};
-
-_Static_assert((int)NFTA_TABLE_NAME == (int)NFTA_CHAIN_TABLE &&
-		       (int)NFTA_TABLE_NAME == (int)NFTA_RULE_TABLE &&
-		       (int)NFTA_TABLE_NAME == (int)NFTA_SET_TABLE &&
-		       (int)NFTA_TABLE_NAME == (int)NFTA_SET_ELEM_LIST_TABLE &&
-		       (int)NFTA_TABLE_NAME == (int)NFTA_OBJ_TABLE &&
-		       (int)NFTA_TABLE_NAME == (int)NFTA_FLOWTABLE_TABLE,
-	"every object names its table by the same attribute");
-
-static int see_object(const struct nlattr *attr, void *arg)
-{
-	struct seen *seen = arg;
-
-	if (mnl_attr_get_type(attr) == NFTA_TABLE_NAME &&
-		mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
-		seen->table = mnl_attr_get_str(attr);
-	return MNL_CB_OK;
-}
-
-static int see_generation(const struct nlattr *attr, void *arg)
-{
-	struct seen *seen = arg;
-
-	if (mnl_attr_get_type(attr) == NFTA_GEN_PROC_PID &&
-		mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
-		seen->change.pid = ntohl(mnl_attr_get_u32(attr));
-	if (mnl_attr_get_type(attr) == NFTA_GEN_PROC_NAME &&
-		mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
-		strncpy(seen->change.process, mnl_attr_get_str(attr),
-			sizeof(seen->change.process) - 1);
-	return MNL_CB_OK;
-}
-
+/* The kernel tells each change after the transaction that made it. */
 static int take_message(const struct nlmsghdr *h, void *arg)
 {
 	struct nft_watch *watch = arg;
-	struct seen seen = {0};
-	bool generation = NFNL_MSG_TYPE(h->nlmsg_type) == NFT_MSG_NEWGEN;
+	struct nft_message message;
 
-	if (NFNL_SUBSYS_ID(h->nlmsg_type) != NFNL_SUBSYS_NFTABLES)
+	if (nft_message_parse(h, &message) < 0)
 		return MNL_CB_OK;
-	mnl_attr_parse(h, sizeof(struct nfgenmsg), generation ? see_generation : see_object, &seen);
-	if (!generation) {
-		watch->touched |= seen.table && strcmp(seen.table, watch->table) == 0;
+	if (!message.is_end) {
+		watch->touched |= message.table && strcmp(message.table, watch->table) == 0;
 	} else if (watch->touched) {
 		watch->touched = false;
-		watch->changed(&seen.change, watch->arg);
+		watch->changed(&message.change, watch->arg);
 	}
 	return MNL_CB_OK;
 }

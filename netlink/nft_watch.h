@@ -3,16 +3,11 @@
 #ifndef NETLINK_NFT_WATCH_H
 #define NETLINK_NFT_WATCH_H
 
-#include <stdint.h>
 #include <systemd/sd-event.h>
 
-struct nft_watch;
+#include "netlink/nft_message.h"
 
-/* Who changed the table, as far as the kernel tells. */
-struct nft_change {
-	char process[16]; /* name of the process, "" if unknown; any bytes but NUL may be in it */
-	uint32_t pid;     /* as the initial process namespace counts, 0 if unknown */
-};
+struct nft_watch;
 
 /* Called once for each transaction that touched the table. May not free the watch. */
 typedef void (*nft_watch_fn)(const struct nft_change *change, void *arg);
