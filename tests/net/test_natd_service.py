@@ -17,7 +17,7 @@ from lab import process
 from lab.capture import Capture
 from lab.gatehouse import NATD, Natd, natd_config, says_where
 from lab.natd import control, our_table, status
-from lab.site import APP_NET, GW, HOST, PORT, WEB
+from lab.site import APP_NET, GW, HOST, PORT, TREE, WEB
 from lab.waiting import wait_until
 from lab.whoami import Whoami, ask, ask_tcp, ask_udp, connect
 
@@ -174,6 +174,16 @@ def test_of_two_natds_that_start_at_once_one_runs(site):
         assert status(winner)["ruleset"] == "verified"
         assert "drop" in site.gw.output("nft", "list table inet gatehouse_guard")
         winner.stop()
+
+
+@pytest.mark.parametrize("example", sorted((TREE / "configs").glob("natd*.conf")), ids=lambda path: path.stem)
+def test_check_prints_the_ruleset_as_nft_takes_it(site, example):
+    """And changes nothing; that it is the right one is held by tests/golden."""
+    ruleset = site.gw.output(NATD, "-n", "--print", "-c", example)
+    assert ruleset == (TREE / "tests/golden/natd" / f"example-{example.stem}.nft").read_text().strip()
+    assert not site.gw.output("nft", "list", "ruleset")
+    site.gw.run("nft", "-f", "-", stdin=ruleset)
+    assert (diff := site.gw.run(NATD, "--diff", "-c", example, check=False)).returncode == 0, diff.stdout
 
 
 def test_diff_tells_what_a_config_would_change(site, natd):
