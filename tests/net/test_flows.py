@@ -372,6 +372,25 @@ def test_flow_log_is_opened_anew_on_reload_and_obeys_its_switches(site):
     assert len(log_lines(site.dir / "flows.jsonl.1")) == 1
 
 
+@pytest.mark.parametrize("events", [{"start", "end"}, {"start"}, {"end"}])
+def test_flow_log_samples_whole_flows_and_each_event_has_a_switch(site, events):
+    path = site.dir / "flows.jsonl"
+    start(site, flow_log={"file": str(path), "sample": 4, "start": "start" in events, "end": "end" in events})
+    fill(site, 400, "198.51.100.10")
+    wait_until(lambda: subnet(site)["attempts"] == 400, "all are seen")
+    site.gw.run("conntrack", "-F")
+    wait_until(lambda: subnet(site)["active"] == 0, "all have ended")
+
+    def ids(event):
+        return {line["id"] for line in log_lines(path) if line["event"] == event}
+    for event in events:
+        wait_until(lambda e=event: len(ids(e)) > 50, "one in 4 is written")
+    if len(events) == 2:
+        wait_until(lambda: ids("start") == ids("end"), "of the same flows")
+    assert max(len(ids(event)) for event in events) < 150
+    assert not any(ids(event) for event in {"start", "end"} - events)
+
+
 def test_a_full_disk_costs_log_lines_and_nothing_else(site):
     """/dev/full takes no byte."""
     start(site, flow_log={"file": "/dev/full"})
