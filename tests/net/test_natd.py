@@ -13,9 +13,11 @@ import pytest
 from lab.capture import Capture
 from lab.gatehouse import Natd, natd_config
 from lab.site import APP, GW, GW_INSIDE, HOST, PORT, UPLINK_ROUTER, WEB
+from lab.waiting import wait_until
 from lab.whoami import Whoami, ask, ask_tcp, ask_udp, connect
 
 PRIVATE = "net 10.0.0.0/8 or net 172.16.0.0/12 or ip6 net fd00::/8"
+FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 FOREIGN = """
 table inet others {
     chain c {
@@ -203,11 +205,30 @@ def test_refused_config_leaves_the_rules_that_stand(site, natd):
     assert our_table(site) == rules
 
 
-def test_hop_limit_and_errors_pass_the_translation(site, natd):
+@pytest.mark.parametrize("family, words", [(4, "Time to live exceeded"), (6, "Time exceeded: Hop limit")])
+def test_hop_limit_and_errors_pass_the_translation(site, natd, family, words):
     """An ICMP error from the Internet finds the host inside whose packet it is about."""
     del natd
-    done = site.app.run("ping", "-n", "-c", 1, "-W", 2, "-t", 2, WEB[4], check=False)
-    assert UPLINK_ROUTER[4] in done.stdout and "Time to live exceeded" in done.stdout
+    done = site.app.run("ping", "-n", "-c", 1, "-W", 2, "-t", 2, WEB[family], check=False)
+    assert UPLINK_ROUTER[family] in done.stdout and words in done.stdout
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_path_mtu_is_told_through_the_translation_both_ways(site, natd, family):
+    """By a router out there to the host inside, and by the gateway to a host out there."""
+    del natd
+    site.net.ip("link set web mtu 1400")
+    with site.app.socket(FAMILY[family], socket.SOCK_DGRAM) as inside, \
+            site.web.socket(FAMILY[family], socket.SOCK_DGRAM) as outside:
+        outside.bind(("", 81))
+        inside.sendto(bytes(1420), (WEB[family], 81))
+        wait_until(lambda: "mtu 1400" in site.app.output("ip", "route", "get", WEB[family]), "it is told")
+        inside.sendto(b"x", (WEB[family], 81))
+        _, public = outside.recvfrom(100)
+        assert public[0] == GW[family]
+        site.gw.ip("link set lan mtu 1300")
+        outside.sendto(bytes(1320), public[:2])
+        wait_until(lambda: "mtu 1300" in site.web.output("ip", "route", "get", GW[family]), "and so is this")
 
 
 def test_refused_connection_is_refused_inside_at_once(site, natd):
@@ -218,10 +239,12 @@ def test_refused_connection_is_refused_inside_at_once(site, natd):
     assert time.monotonic() - started < 1
 
 
-def test_fragments_are_translated(site, natd):
+@pytest.mark.parametrize("family", [4, 6])
+def test_fragments_are_translated(site, natd, family):
     del natd
     service = Whoami(site.web)
-    with site.app.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
-        each.sendto(b"x" * 4000, (WEB[4], 80))
+    with site.app.socket(FAMILY[family], socket.SOCK_DGRAM) as each:
+        each.settimeout(10)
+        each.sendto(b"x" * 4000, (WEB[family], 80))
         each.recv(100)
-    assert service.seen[0][1] == GW[4]
+    assert service.seen[0][1] == GW[family]
