@@ -25,12 +25,13 @@ struct addrs {
 struct flow_flush {
 	sd_event *event;
 	const struct natd_conf *conf;
-	struct addrs present; /* on the uplinks when last looked at */
-	struct addrs own;     /* of this host, on whichever interface */
-	struct addrs gone;    /* whose flows are being ended */
-	bool untranslated;    /* those are being ended as well */
-	bool unlisted;        /* and so are those that nobody may begin */
-	bool again;           /* there is more to end since the list was begun */
+	struct addrs present;      /* on the uplinks when last looked at */
+	bool up[NATD_UPLINKS_MAX]; /* of each uplink, the same */
+	struct addrs own;          /* of this host, on whichever interface */
+	struct addrs gone;         /* whose flows are being ended */
+	bool untranslated;         /* those are being ended as well */
+	bool unlisted;             /* and so are those that nobody may begin */
+	bool again;                /* there is more to end since the list was begun */
 	struct conntrack_list *list;
 	struct conntrack_request *request;
 	sd_event_source *parts;
@@ -76,14 +77,45 @@ static void clear(struct addrs *set)
 	*set = (struct addrs){0};
 }
 
-static bool is_uplink(const struct natd_conf *conf, const struct nl_state *net, uint32_t ifindex)
+/* The link of an uplink, NULL if the interface is none. */
+static const struct nl_link *uplink_of(
+	const struct natd_conf *conf, const struct nl_state *net, uint32_t ifindex)
 {
 	for (size_t i = 0; i < conf->n_uplinks; i++) {
 		const struct nl_link *link = model_link_by_name(net, conf->uplinks[i].name);
 
 		if (link && link->ifindex == ifindex)
-			return true;
+			return link;
 	}
+	return NULL;
+}
+
+static bool is_up(const struct natd_uplink *uplink, const struct nl_state *net)
+{
+	const struct nl_link *link = model_link_by_name(net, uplink->name);
+
+	return link && link->up;
+}
+
+static bool is_among(const struct addr *addrs, size_t n, const struct addr *addr)
+{
+	for (size_t i = 0; i < n; i++)
+		if (addr_equal(&addrs[i], addr))
+			return true;
+	return false;
+}
+
+/* Whether flows by this address, which an uplink is given, have another way to leave. */
+static bool leaves_elsewhere(
+	const struct natd_conf *conf, const struct nl_state *net, const struct addr *addr)
+{
+	for (size_t i = 0; i < conf->n_uplinks; i++)
+		if (is_up(&conf->uplinks[i], net) &&
+			is_among(conf->uplinks[i].snat, conf->uplinks[i].n_snat, addr))
+			return true;
+	for (size_t i = 0; i < conf->n_subnets; i++)
+		if (is_among(conf->subnets[i].snat, conf->subnets[i].n_snat, addr))
+			return true;
 	return false;
 }
 
@@ -256,6 +288,31 @@ static void note_gone(struct flow_flush *flush, const struct nl_state *net)
 	}
 }
 
+static void note_down(
+	struct flow_flush *flush, const struct natd_uplink *uplink, const struct nl_state *net)
+{
+	for (size_t i = 0; i < uplink->n_snat; i++)
+		if (!leaves_elsewhere(flush->conf, net, &uplink->snat[i]) &&
+			put(&flush->gone, &uplink->snat[i]) == 0)
+			flush->again = true;
+}
+
+static void look_at_uplinks(struct flow_flush *flush, const struct nl_state *net)
+{
+	const struct natd_conf *conf = flush->conf;
+
+	for (size_t i = 0; i < conf->n_uplinks; i++) {
+		const struct natd_uplink *uplink = &conf->uplinks[i];
+		bool up = is_up(uplink, net);
+
+		for (size_t k = 0; up && k < uplink->n_snat; k++)
+			drop(&flush->gone, &uplink->snat[k]);
+		if (flush->up[i] && !up && conf->n_uplinks > 1)
+			note_down(flush, uplink, net);
+		flush->up[i] = up;
+	}
+}
+
 static void begin_if_idle(struct flow_flush *flush)
 {
 	if (flush->again && !flush->list)
@@ -288,19 +345,23 @@ void flow_flush_look(struct flow_flush *flush, const struct nl_state *net)
 	clear(&flush->own);
 	for (size_t i = 0; i < net->n_addrs; i++) {
 		const struct nl_ifaddr *addr = &net->addrs[i];
+		const struct nl_link *uplink = uplink_of(flush->conf, net, addr->ifindex);
 
 		put(&flush->own, &addr->local.addr);
-		if (!is_uplink(flush->conf, net, addr->ifindex))
+		if (!uplink)
 			continue;
-		drop(&flush->gone, &addr->local.addr); /* back before its flows were looked for */
+		if (uplink->up) /* back before its flows were looked for */
+			drop(&flush->gone, &addr->local.addr);
 		put(&flush->present, &addr->local.addr);
 	}
+	look_at_uplinks(flush, net);
 	begin_if_idle(flush);
 }
 
 void flow_flush_set_conf(struct flow_flush *flush, const struct natd_conf *conf)
 {
 	flush->conf = conf;
+	memset(flush->up, 0, sizeof(flush->up)); /* of others now: known when next looked at */
 }
 
 int flow_flush_new(sd_event *event, const struct natd_conf *conf, struct flow_flush **out)

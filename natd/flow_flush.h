@@ -4,7 +4,9 @@
  *
  * When an address of an uplink goes, the flows that it translates are ended: their answers cannot
  * come any more, and an inside host that speaks on learns that at once instead of after minutes.
- * Flows by other addresses are not touched.
+ * Flows by other addresses are not touched. Of several uplinks one that is set down takes those
+ * along that have the addresses that the config gives to it alone: by another uplink nobody answers
+ * them, and a host that goes on would keep them for ever. (What is masqueraded the kernel ends.)
  *
  * Whether a flow is translated the kernel decides at its first packet. One of a subnet that began
  * before the ruleset stood, or under a config that let it out as it was, is dropped by the ruleset
@@ -31,7 +33,7 @@ void flow_flush_free(struct flow_flush *flush);
 /* Another config is in force. */
 void flow_flush_set_conf(struct flow_flush *flush, const struct natd_conf *conf);
 
-/* Look at what addresses there are now, and end the flows of those that have gone. */
+/* Look at what addresses and uplinks there are now, and end the flows of those that have gone. */
 void flow_flush_look(struct flow_flush *flush, const struct nl_state *net);
 
 /*

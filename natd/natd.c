@@ -199,6 +199,7 @@ int natd_reload(struct natd *natd, char *err, size_t errlen)
 		return r;
 	}
 	flow_watch_set_conf(natd->flows, next->conf);
+	flow_watch_net(natd->flows, observe_state(natd->observe));
 	if (strcmp(next->hash, natd->active->hash) != 0)
 		flow_watch_end_refused(natd->flows, false);
 	active_free(natd->active);

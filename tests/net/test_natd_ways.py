@@ -235,6 +235,24 @@ def test_each_uplink_has_its_own_addresses(site):
     assert ask_tcp(site.app, "198.51.100.20")[0] == "192.0.200.9"
 
 
+@pytest.mark.parametrize("reloaded", [False, True])
+def test_flows_of_an_uplink_that_is_set_down_begin_anew_by_another(site, reloaded):
+    """Though each uplink has addresses of its own, which providers take from nobody else."""
+    site.wire(site.gw, "uplink2", site.net, "gw2")
+    site.gw.ip("addr add 192.0.100.7/24 dev uplink2", "route add default via 192.0.100.1 metric 9")
+    site.net.ip("addr add 192.0.100.1/24 dev gw2")
+    both = [{"name": "uplink", "snat": [GW[4]]}, {"name": "uplink2", "snat": ["192.0.100.7"]}]
+    natd = Natd(site.gw, natd_config(subnets=[{"prefix": APP_NET[4]}],
+                                     uplinks=both[1:] if reloaded else both)).start()
+    if reloaded:
+        natd.write(natd_config(subnets=[{"prefix": APP_NET[4]}], uplinks=both))
+        assert control(natd, "reload")["ok"]
+    speaker = Speaker(site, Whoami(site.web))
+    assert speaker.sees(GW[4])
+    site.gw.ip("link set uplink down")
+    wait_until(lambda: speaker.sees("192.0.100.7"), "it goes on by the other")
+
+
 @pytest.mark.parametrize("random_ports", [False, True])
 def test_ports_are_kept_or_random(site, random_ports):
     subnet = {"prefix": APP_NET[4], "random_ports": random_ports}
