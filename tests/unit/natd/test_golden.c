@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Each tests/golden/natd/NAME.conf is read and must give the errors of NAME.errors, or the ruleset
- * of NAME.nft, and our examples must too. GOLDEN_UPDATE=1 in the environment writes them anew.
+ * of NAME.nft and the guard of NAME.guard, and our examples must too. GOLDEN_UPDATE=1 in the
+ * environment writes them anew.
  */
 #include "tests/unit/natd/parse.h"
 
@@ -34,12 +35,11 @@ static char *outcome(const char *path, const char **kind)
 	return text;
 }
 
-static void compare(const char *path, const char *golden_stem)
+static void compare_text(const char *path, const char *got, const char *stem, const char *kind)
 {
-	const char *kind;
-	char *got = outcome(path, &kind), *wanted, golden[256];
+	char *wanted, golden[256];
 
-	snprintf(golden, sizeof(golden), "%s.%s", golden_stem, kind);
+	snprintf(golden, sizeof(golden), "%s.%s", stem, kind);
 	if (getenv("GOLDEN_UPDATE")) {
 		FILE *f = fopen(golden, "w");
 
@@ -52,6 +52,29 @@ static void compare(const char *path, const char *golden_stem)
 	assert_non_null(wanted);
 	assert_string_equal(got, wanted);
 	free(wanted);
+}
+
+static void compare_guard(const char *path, const char *stem)
+{
+	struct conf_errors errors = {0};
+	struct natd_conf *conf;
+	char *text;
+
+	assert_int_equal(natd_conf_load(path, &conf, &errors), 0);
+	assert_int_equal(ruleset_guard_new(conf, false, &text), 0);
+	compare_text(path, text, stem, "guard");
+	free(text);
+	natd_conf_free(conf);
+}
+
+static void compare(const char *path, const char *stem)
+{
+	const char *kind;
+	char *got = outcome(path, &kind);
+
+	compare_text(path, got, stem, kind);
+	if (strcmp(kind, "nft") == 0)
+		compare_guard(path, stem);
 	free(got);
 }
 
