@@ -76,6 +76,12 @@ int control_listen(const char *path, mode_t mode, int *fd);
 int control_server_new(sd_event *event, int listen_fd, control_handler handler, void *arg,
 	struct control_server **out);
 
+/*
+ * Listen there instead, for those to come; clients stay. Owns `listen_fd` if it succeeds, and
+ * closes the one before. Returns 0 or a negative errno.
+ */
+int control_server_move(struct control_server *server, int listen_fd);
+
 /* Drop clients that make no progress for this long, instead of CONTROL_IDLE_S. For new clients. */
 void control_server_set_idle_ms(struct control_server *server, unsigned int idle_ms);
 

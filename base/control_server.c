@@ -367,6 +367,24 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	return 0;
 }
 
+int control_server_move(struct control_server *s, int listen_fd)
+{
+	sd_event_source *io = NULL;
+	int r = sd_event_add_io(s->event, &io, listen_fd, EPOLLIN, on_connection, s);
+
+	if (r >= 0)
+		r = sd_event_source_set_ratelimit(io, ACCEPT_INTERVAL_US, ACCEPT_BURST);
+	if (r < 0) {
+		sd_event_source_disable_unref(io);
+		return r;
+	}
+	sd_event_source_disable_unref(s->io);
+	cleanup_close(&s->fd);
+	s->io = io;
+	s->fd = listen_fd;
+	return 0;
+}
+
 int control_server_new(sd_event *event, int listen_fd, control_handler handler, void *arg,
 	struct control_server **out)
 {
@@ -375,19 +393,15 @@ int control_server_new(sd_event *event, int listen_fd, control_handler handler, 
 
 	if (!s)
 		return -ENOMEM;
-	*s = (struct control_server){.fd = listen_fd, .handler = handler, .arg = arg};
+	*s = (struct control_server){.fd = -1, .handler = handler, .arg = arg};
 	s->event = sd_event_ref(event);
 	s->idle_us = CONTROL_IDLE_S * 1000000ULL;
-	r = sd_event_add_io(event, &s->io, listen_fd, EPOLLIN, on_connection, s);
-	if (r >= 0)
-		r = sd_event_source_set_ratelimit(s->io, ACCEPT_INTERVAL_US, ACCEPT_BURST);
-	if (r < 0) {
-		s->fd = -1; /* stays the caller's */
+	r = control_server_move(s, listen_fd);
+	if (r < 0)
 		control_server_free(s);
-		return r;
-	}
-	*out = s;
-	return 0;
+	else
+		*out = s;
+	return r;
 }
 
 void control_server_set_idle_ms(struct control_server *server, unsigned int idle_ms)

@@ -4,6 +4,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -39,6 +40,20 @@ int sandbox_user(const char *name, const char *fallback, uid_t *uid, gid_t *gid)
 	int r = find_user(name, uid, gid);
 
 	return r == -ENOENT && fallback ? find_user(fallback, uid, gid) : r;
+}
+
+int sandbox_join(gid_t gid)
+{
+	gid_t groups[NGROUPS_MAX];
+	int n = getgroups(NGROUPS_MAX - 1, groups);
+
+	if (n < 0)
+		return -errno;
+	for (int i = 0; i < n; i++)
+		if (groups[i] == gid)
+			return 0;
+	groups[n] = gid;
+	return setgroups((size_t)n + 1, groups) < 0 ? -errno : 0;
 }
 
 /* libcap-ng tells what failed by its return value, and why by errno, if at all. */

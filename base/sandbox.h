@@ -13,6 +13,12 @@
 int sandbox_user(const char *name, const char *fallback, uid_t *uid, gid_t *gid);
 
 /*
+ * Be a member of this group as well, so that files of ours can be given to it once the privilege
+ * for that, CAP_CHOWN or what this needs, CAP_SETGID, is given away. Returns 0 or a negative errno.
+ */
+int sandbox_join(gid_t gid);
+
+/*
  * Become uid and gid with no way back: no supplementary groups, no capability in any set (bounding
  * and ambient included), no_new_privs, not dumpable and so not traceable. Call it while
  * single-threaded. Returns 0 or a negative errno; after an error the process is in between and must

@@ -5,11 +5,10 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/control.h"
+#include "base/dirwatch.h"
 #include "base/sandbox.h"
 #include "natd/active.h"
 #include "natd/flow_query.h"
@@ -56,44 +55,82 @@ static json_t *handle(void *arg, const char *cmd, json_t *request, char *err, si
 	return NULL;
 }
 
-/* Without that group, or the right to give files away, root alone may ask. */
-static void admit_group(const char *path)
+/* Without that group, or the right to join it, root alone may ask. */
+static void admit_group(const char *path, bool again)
 {
 	uid_t uid;
 	gid_t gid;
+	int r;
 
 	if (sandbox_user(GROUP, NULL, &uid, &gid) < 0)
 		return;
-	if (chown(path, (uid_t)-1, gid) < 0 || chmod(path, 0660) < 0)
-		log_info("only root may use %s: %s", path, strerror(errno));
+	sandbox_join(gid); /* for when it has to be made again, without privilege */
+	r = sockfile_admit(path, gid);
+	if (r < 0 && !again)
+		log_info("only root may use %s: %s", path, strerror(-r));
+}
+
+static int serve(struct natd *natd, const struct sockfile *s)
+{
+	int r = natd->control
+			? control_server_move(natd->control, s->fd)
+			: control_server_new(natd->event, s->fd, handle, natd, &natd->control);
+
+	if (r == 0)
+		natd->socket = *s;
+	return r;
+}
+
+static int listen_there(struct natd *natd, bool again)
+{
+	struct sockfile fresh = SOCKFILE_NONE;
+	int r = sockfile_listen(natd->socket_path, 0600, &fresh);
+
+	if (r == 0) {
+		admit_group(natd->socket_path, again);
+		r = serve(natd, &fresh);
+	}
+	if (r == 0)
+		return 0;
+	if (!again)
+		log_err("cannot listen on %s: %s", natd->socket_path, strerror(-r));
+	sockfile_unlink(natd->socket_path, &fresh);
+	cleanup_close(&fresh.fd);
+	return r;
+}
+
+static int look(void *arg, bool again)
+{
+	struct natd *natd = arg;
+	int r;
+
+	if (sockfile_in_place(natd->socket_path, &natd->socket))
+		return 0;
+	r = listen_there(natd, again);
+	if (r == 0)
+		log_warn("repaired what another program removed: %s", natd->socket_path);
+	return r;
 }
 
 int control_start(struct natd *natd)
 {
-	_cleanup_close_ int fd = -1;
-	char path[NATD_PATH_SIZE];
-	int r = 0;
+	const char *run_dir = natd->options->run_dir;
+	int r;
 
-	if ((size_t)snprintf(path, sizeof(path), "%s/natd.sock", natd->options->run_dir) >=
-		sizeof(path))
-		r = -ENAMETOOLONG;
-	if (r == 0)
-		r = control_listen(path, 0600, &fd);
-	if (r == 0) {
-		memcpy(natd->socket_path, path, sizeof(path));
-		admit_group(path);
-		r = control_server_new(natd->event, fd, handle, natd, &natd->control);
+	if ((size_t)snprintf(natd->socket_path, sizeof(natd->socket_path), "%s/natd.sock",
+		    run_dir) >= sizeof(natd->socket_path)) {
+		log_err("%s: too long a name", run_dir);
+		return -ENAMETOOLONG;
 	}
-	if (r < 0)
-		log_err("cannot listen on %s: %s", path, strerror(-r));
-	else
-		cleanup_take_fd(&fd);
+	r = listen_there(natd, false);
+	if (r == 0)
+		r = dirwatch_new(natd->event, run_dir, look, natd, &natd->socket_watch);
 	return r;
 }
 
 void control_stop(struct natd *natd)
 {
+	dirwatch_free(natd->socket_watch);
+	sockfile_unlink(natd->socket_path, &natd->socket);
 	control_server_free(natd->control);
-	if (*natd->socket_path)
-		unlink(natd->socket_path);
 }

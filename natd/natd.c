@@ -399,6 +399,7 @@ int natd_main(const struct natd_options *options)
 	struct natd natd = {
 		.options = options,
 		.instance = INSTANCE_NONE,
+		.socket = SOCKFILE_NONE,
 		.started = clock_mono(),
 		.ruleset = LOAD_MISSING,
 		.repair_limit = LOG_LIMIT_INIT(REPAIRS_LOGGED_PER_MINUTE),

@@ -9,11 +9,13 @@
 #include "base/instance.h"
 #include "base/log.h"
 #include "base/mono.h"
+#include "base/sockfile.h"
 #include "natd/health.h"
 #include "natd/tune.h"
 
 struct active;
 struct control_server;
+struct dirwatch;
 struct flow_watch;
 struct nat_guard;
 struct nft;
@@ -41,7 +43,9 @@ struct natd {
 	struct flow_watch *flows;
 	struct control_server *control;
 	struct instance instance;
-	char socket_path[NATD_PATH_SIZE]; /* "" until it exists */
+	char socket_path[NATD_PATH_SIZE];
+	struct sockfile socket; /* there */
+	struct dirwatch *socket_watch;
 	mono_t started;
 
 	struct active *active; /* never NULL while the loop runs */

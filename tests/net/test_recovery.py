@@ -3,6 +3,7 @@
 
     app - gw(vpnd) - net - city(wireguard-go) - host
 """
+import ctypes
 import re
 import shutil
 import time
@@ -12,12 +13,14 @@ import pytest
 from lab import process
 from lab.city import TO_SITE
 from lab.gate import Gate
+from lab.gatehouse import Natd, Vpnctl, natd_config
 from lab.site import APP, HOST, PORT
 from lab.waiting import wait_until
 
 # Promised are 3 s; a busy machine gets five times as much before that counts as a failure.
 ENGINE_BACK_S = 3
 SLACK = 5
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
 class Pings:
@@ -39,6 +42,12 @@ class Pings:
             return later if len(later) >= 5 else None
         first = wait_until(steady, "replies come again", timeout)[0]
         return first - max(t for t in self.replies() if t < first)
+
+
+def exchange(one, other):
+    """Let two paths change places, at once."""
+    failed = ctypes.CDLL(None).renameat2(AT_FDCWD, bytes(one), AT_FDCWD, bytes(other), RENAME_EXCHANGE)
+    assert not failed, "renameat2"
 
 
 def kernel_state(gate):
@@ -137,13 +146,32 @@ def test_uapi_socket_is_made_again_with_its_directory(site):
         wait_until(lambda: gate.device.show("listen-port") == str(PORT), "that is served", 30)
 
 
+@pytest.mark.parametrize("whole", [False, True], ids=["socket", "directory"])
+def test_control_sockets_are_made_again(site, whole):
+    gate = Gate(site)
+    Natd(site.gw, natd_config()).start()
+    directory, ctl = gate.vpnd.run_dir, Vpnctl(site.gw)
+    for _ in range(2):  # what is made again is kept like the first
+        assert ctl.code() != 3
+        if whole:
+            directory.rename(away := directory.with_name("away"))
+            shutil.rmtree(away)
+        else:
+            for name in ("vpnd.sock", "natd.sock"):
+                (directory / name).unlink()
+        wait_until(lambda: ctl.code() != 3, "both daemons answer again", 30)
+    assert gate.works()
+    old = gate.vpnd.kill_engine()
+    wait_until(lambda: gate.vpnd.engine not in (None, old), "a new engine")
+    wait_until(lambda: ctl.code() != 3, "it serves the socket too", 30)
+
+
 def test_uapi_socket_that_cannot_be_made_is_made_later(site):
     gate = Gate(site)
     directory = gate.device.socket.parent
     away = directory.with_name("away")
-    directory.rename(away)
-    directory.write_text("in the way")
-    (away / gate.device.socket.name).unlink()
+    away.write_text("in the way")
+    exchange(away, directory)
     wait_until(lambda: "cannot listen on" in gate.vpnd.log(), "it is tried", 30)
     directory.unlink()
     wait_until(gate.device.socket.exists, "there is a socket again", 30)

@@ -6,6 +6,7 @@
 import os
 import re
 import shutil
+import stat
 import subprocess
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from lab.city import CityGateway
 from lab.gatehouse import BUILD, Natd, Vpnd, natd_config, says_where, tunnel_config, vpnd_config
 from lab.site import CITY, HOST, PORT, TREE, WEB, uri
+from lab.waiting import wait_until
 from lab.wireguard import Keys
 
 SYSTEMD = TREE / "configs" / "systemd"
@@ -46,7 +48,12 @@ def test_daemons_work_with_what_their_units_grant(site):
     vpnd.kill_engine()
     assert site.app.reaches(HOST[4])
     for name in ("vpnd.sock", "natd.sock"):
-        assert (vpnd.run_dir / name).group() == "gatehouse"
+        socket = vpnd.run_dir / name
+        assert socket.group() == "gatehouse"
+        socket.unlink()
+        wait_until(socket.exists, "it is made again", 30)
+        wait_until(lambda: socket.group() == "gatehouse", "for the group", 30)
+        wait_until(lambda: stat.S_IMODE(socket.stat().st_mode) == 0o660, "for the group", 30)
 
 
 def reload(daemon):

@@ -79,5 +79,7 @@ static json_t *handle(void *arg, const char *cmd, json_t *request, char *err, si
 
 int commands_serve(struct engine *engine, int listen_fd)
 {
+	if (engine->control)
+		return control_server_move(engine->control, listen_fd);
 	return control_server_new(engine->event, listen_fd, handle, engine, &engine->control);
 }

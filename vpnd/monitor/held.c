@@ -28,7 +28,7 @@ static struct held *allocate(uint32_t slot, const char *name, const struct vpnd_
 		.fwmark = conf ? conf->fwmark : 0,
 		.speed = *speed,
 		.udp = UDPSOCK_NONE,
-		.uapi = UAPISOCK_NONE,
+		.uapi = SOCKFILE_NONE,
 		.state_fd = -1};
 	snprintf(h->name, sizeof(h->name), "%s", name);
 	if (!conf || conf->n_peers == 0)
@@ -254,7 +254,7 @@ static int share_device(const struct held *old, struct held *h)
 
 void held_take_device(struct held *h, struct held *from)
 {
-	const struct uapisock uapi = h->uapi;
+	const struct sockfile uapi = h->uapi;
 	int tun_fd = h->tun_fd;
 
 	h->tun_fd = from->tun_fd;

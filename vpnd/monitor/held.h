@@ -44,7 +44,7 @@ struct held {
 	uint32_t fwmark;
 	struct vpnd_speed_conf speed;
 	struct udpsock udp;
-	struct uapisock uapi;
+	struct sockfile uapi;
 	struct keyfds keys;      /* empty without conf */
 	struct held_peer *peers; /* as many as conf has */
 	bool told;               /* the engine that runs knows this tunnel */

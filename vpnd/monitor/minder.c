@@ -390,8 +390,8 @@ static void tell_start(struct monitor *m)
 		memcpy(start.config_hash, m->hash, sizeof(start.config_hash));
 	}
 	engine_link_send(m->link, &start, sizeof(start), -1);
-	if (m->control_fd >= 0)
-		tell_plain(m->link, PRIVSEP_CONTROL_FD, m->control_fd);
+	if (m->control.fd >= 0)
+		tell_plain(m->link, PRIVSEP_CONTROL_FD, m->control.fd);
 	labels_each(m->labels, tell_label, m);
 }
 

@@ -23,7 +23,6 @@
 #include "base/args.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/control.h"
 #include "base/daemon.h"
 #include "base/log.h"
 #include "base/sandbox.h"
@@ -42,7 +41,7 @@
 #define FALLBACK_USER "nobody"
 #define STATE_DIR "/var/lib/gatehouse"
 #define STOP_TIMEOUT_US (3 * US_PER_S)
-#define PATH_SIZE 4096
+#define PATH_SIZE SOCKETS_PATH
 #define TOLD_PER_MINUTE 120   /* log lines: hundreds of peers may go down at once */
 #define MOVES_PER_MINUTE 1000 /* log lines: each may have hundreds of prefixes */
 #define RELOADS_PER_MINUTE 120
@@ -286,30 +285,14 @@ static int make_devices(struct monitor *m)
 	return r;
 }
 
-static char *control_path(const struct monitor *m, char out[static PATH_SIZE])
-{
-	snprintf(out, PATH_SIZE, "%s/vpnd.sock", m->options->run_dir);
-	return out;
-}
-
-/* Members of the engine's group, of which `vpnctl serve` is one, may ask too. */
 static int listen_control(struct monitor *m)
 {
-	char path[PATH_SIZE];
+	char path[SOCKETS_PATH];
 	int r, tries = LAST_ENGINE_TRIES;
 
-	if (!m->conf)
-		return 0;
-	if (m->handover && m->handover->control >= 0) {
-		m->control_fd = cleanup_take_fd(&m->handover->control);
-		return 0;
-	}
 	do {
-		r = control_listen(control_path(m, path), 0600, &m->control_fd);
+		r = sockets_listen(m, path);
 	} while (may_be_freed(r, &tries));
-	if (r == 0 && !m->fallback_user &&
-		(chown(path, (uid_t)-1, m->gid) < 0 || chmod(path, 0660) < 0))
-		r = -errno;
 	if (r < 0)
 		log_err("cannot listen on %s: %s", path, strerror(-r));
 	return r;
@@ -454,8 +437,6 @@ void monitor_stop(struct monitor *m, int exit_status)
 
 static void end(struct monitor *m)
 {
-	char path[PATH_SIZE];
-
 	reload_end(m);
 	upgrade_end(m);
 	minder_end(m);
@@ -466,12 +447,9 @@ static void end(struct monitor *m)
 			uapisock_unlink(m->slots[i]->name, &m->slots[i]->uapi);
 		held_free(m->slots[i]);
 	}
-	if (m->control_fd >= 0)
-		unlink(control_path(m, path));
 	if (m->labels)
 		labels_save(m->labels);
 	labels_free(m->labels);
-	cleanup_close(&m->control_fd);
 	groups_free(m->groups);
 	vpnd_conf_free(m->conf);
 	sd_event_source_disable_unref(m->stop_timer);
@@ -522,7 +500,7 @@ int monitor_main(const struct monitor_options *options)
 	*m = (struct monitor){.options = options,
 		.started = clock_mono(),
 		.instance = INSTANCE_NONE,
-		.control_fd = -1,
+		.control = SOCKFILE_NONE,
 		.told = LOG_LIMIT_INIT(TOLD_PER_MINUTE),
 		.moves = LOG_LIMIT_INIT(MOVES_PER_MINUTE),
 		.reloads = LOG_LIMIT_INIT(RELOADS_PER_MINUTE)};

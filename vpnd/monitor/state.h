@@ -7,7 +7,7 @@
  *   kernel.c    interfaces, addresses and routes
  *   reload.c    from one config to the next
  *   changes.c   what on_state_change is told
- *   sockets.c   that the UAPI sockets stay where clients look for them
+ *   sockets.c   that sockets are, and stay, where clients look for them
  *   upgrade.c   from one program to the next
  *   history.c   what `vpnctl events` shows
  */
@@ -21,6 +21,7 @@
 #include "base/instance.h"
 #include "base/log.h"
 #include "base/mono.h"
+#include "base/sockfile.h"
 #include "vpnd/conf.h"
 #include "vpnd/events.h"
 #include "vpnd/monitor/groups.h"
@@ -30,6 +31,8 @@
 
 typedef struct sd_event sd_event;
 typedef struct sd_event_source sd_event_source;
+
+#define SOCKETS_PATH 4096 /* bytes of a file name */
 
 enum phase {
 	STARTING,     /* until the first engine is ready; whatever goes wrong ends vpnd */
@@ -45,7 +48,7 @@ struct monitor {
 	int exit_status;
 	mono_t started; /* the first monitor, if others were before this one */
 	struct instance instance;
-	int control_fd;            /* listening; -1 without config */
+	struct sockfile control;   /* its socket; none without config */
 	struct handover *handover; /* during start-up, from the monitor before; NULL: none */
 	uid_t uid;                 /* whom engine and lookups run as */
 	gid_t gid;
@@ -81,7 +84,7 @@ struct monitor {
 	struct reload *reload;   /* under way; NULL: none */
 	struct upgrade *upgrade; /* likewise */
 	sd_event_source *stop_timer;
-	sd_event_source *socket_watch, *socket_retry;
+	struct dirwatch *uapi_watch, *control_watch;
 };
 
 /* --- monitor.c ----------------------------------------------------------------------------------
@@ -135,10 +138,18 @@ void kernel_check_path(struct monitor *m, const struct held *h, const struct pri
  */
 
 /*
- * From now on a UAPI socket that another program removes is made again; without config its removal
- * ends vpnd. Returns 0 or a negative errno.
+ * Make the control socket, or take it over; without config there is none. Returns 0 or a negative
+ * errno, with its file in `path` of SOCKETS_PATH bytes.
+ */
+int sockets_listen(struct monitor *m, char *path);
+
+/*
+ * From now on a socket whose file another program removes is made again; without config that ends
+ * vpnd. Returns 0 or a negative errno.
  */
 int sockets_watch(struct monitor *m);
+
+/* Remove the file of the control socket, and close it. */
 void sockets_end(struct monitor *m);
 
 /* --- changes.c ----------------------------------------------------------------------------------

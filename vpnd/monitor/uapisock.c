@@ -5,11 +5,9 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/control.h"
 
 #define PATH_SIZE (sizeof(UAPISOCK_DIR "/.sock") + IFNAMSIZ)
 
@@ -19,67 +17,43 @@ static char *path_of(const char *ifname, char out[static PATH_SIZE])
 	return out;
 }
 
-int uapisock_listen(const char *ifname, struct uapisock *out, char *err, size_t errlen)
+int uapisock_listen(const char *ifname, struct sockfile *out, char *err, size_t errlen)
 {
-	_cleanup_close_ int fd = -1;
 	char path[PATH_SIZE];
-	struct stat st;
-	int r;
+	int r = sockfile_listen(path_of(ifname, path), 0600, out);
 
-	path_of(ifname, path);
-	if (mkdir(UAPISOCK_DIR, 0755) < 0 && errno != EEXIST)
-		r = -errno;
-	else
-		r = control_listen(path, 0600, &fd);
-	if (r == 0 && lstat(path, &st) < 0)
-		r = -errno;
 	if (r == -EADDRINUSE)
 		snprintf(err, errlen, "%s is in use: another program serves interface %s", path,
 			ifname);
 	else if (r < 0)
 		snprintf(err, errlen, "cannot listen on %s: %s", path, strerror(-r));
-	else
-		*out = (struct uapisock){cleanup_take_fd(&fd), st.st_dev, st.st_ino};
 	return r;
 }
 
-int uapisock_adopt(const char *ifname, int fd, struct uapisock *out)
+int uapisock_adopt(const char *ifname, int fd, struct sockfile *out)
 {
 	char path[PATH_SIZE];
-	struct stat st;
 
-	if (lstat(path_of(ifname, path), &st) < 0)
-		return -errno;
-	*out = (struct uapisock){fd, st.st_dev, st.st_ino};
-	return 0;
+	return sockfile_adopt(path_of(ifname, path), fd, out);
 }
 
-bool uapisock_in_place(const char *ifname, const struct uapisock *s)
+bool uapisock_in_place(const char *ifname, const struct sockfile *s)
 {
 	char path[PATH_SIZE];
-	struct stat st;
 
-	return lstat(path_of(ifname, path), &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino;
+	return sockfile_in_place(path_of(ifname, path), s);
 }
 
-bool uapisock_is_name(const char *file, const char *ifname)
+void uapisock_unlink(const char *ifname, const struct sockfile *s)
 {
 	char path[PATH_SIZE];
 
-	return strcmp(path_of(ifname, path) + strlen(UAPISOCK_DIR "/"), file) == 0;
-}
-
-void uapisock_unlink(const char *ifname, const struct uapisock *s)
-{
-	char path[PATH_SIZE];
-
-	if (s->fd >= 0 && uapisock_in_place(ifname, s))
-		unlink(path_of(ifname, path));
+	sockfile_unlink(path_of(ifname, path), s);
 }
 
 bool uapisock_flush(const char *ifname)
 {
-	struct uapisock s = UAPISOCK_NONE;
+	struct sockfile s = SOCKFILE_NONE;
 	char path[PATH_SIZE], err[256];
 
 	/* Taking its place is the test for being dead. */

@@ -73,7 +73,7 @@ static int describe(const struct monitor *m, struct handover *h)
 	h->engine_restarts = m->engine_restarts;
 	h->lock = m->instance.directory;
 	h->network = m->instance.network;
-	h->control = m->control_fd;
+	h->control = m->control.fd;
 	h->events = m->events;
 	if (m->conf)
 		r = groups_hand_over(m->groups, h);

@@ -36,14 +36,22 @@
 /* --- the server ---------------------------------------------------------------------------------
  */
 
+static struct control_server *server;
+
 static json_t *handle(void *arg, const char *cmd, json_t *request, char *err, size_t errlen)
 {
-	int *served = arg;
+	int *served = arg, fd;
 
 	if (strcmp(cmd, "count") == 0)
 		return json_pack("{s:i}", "served", ++*served);
 	if (strcmp(cmd, "echo") == 0)
 		return json_incref(request);
+	if (strcmp(cmd, "move") == 0) {
+		unlink(PATH);
+		return control_listen(PATH, 0640, &fd) == 0 && control_server_move(server, fd) == 0
+			       ? json_object()
+			       : NULL;
+	}
 	if (strcmp(cmd, "big") == 0) {
 		size_t len = (size_t)json_integer_value(json_object_get(request, "len"));
 		char *text = malloc(len + 1);
@@ -61,7 +69,6 @@ static json_t *handle(void *arg, const char *cmd, json_t *request, char *err, si
 
 static _Noreturn void serve(int listen_fd)
 {
-	struct control_server *server;
 	sd_event *event = NULL;
 	int served = 0;
 
@@ -402,6 +409,19 @@ static void a_live_socket_is_not_replaced_and_a_dead_one_is(void **state)
 	assert_int_equal(control_listen("no/such/dir", 0600, &fd), -ENOENT);
 }
 
+static void a_server_that_moves_keeps_its_clients(void **state)
+{
+	int before = dial();
+
+	(void)state;
+	say(before, "{\"cmd\":\"move\"}\n", strlen("{\"cmd\":\"move\"}\n"));
+	json_decref(hear(before));
+	assert_serves();
+	say(before, "{\"cmd\":\"count\"}\n", strlen("{\"cmd\":\"count\"}\n"));
+	json_decref(hear(before));
+	close(before);
+}
+
 static void a_stranger_who_locks_the_directory_stops_nobody(void **state)
 {
 	int dir = open(".", O_RDONLY | O_DIRECTORY), fd = -1;
@@ -431,6 +451,7 @@ int main(void)
 		TEST(one_client_too_many_is_told_so),
 		TEST(garbage_and_flipped_bytes_kill_nothing),
 		TEST(a_live_socket_is_not_replaced_and_a_dead_one_is),
+		TEST(a_server_that_moves_keeps_its_clients),
 		TEST(a_stranger_who_locks_the_directory_stops_nobody),
 	};
 

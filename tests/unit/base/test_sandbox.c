@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,6 +104,21 @@ static int restrict_then_drop(void)
 	return r < 0 ? 110 : drop_all();
 }
 
+/* What both daemons do for sockets that they have to make again. */
+static int join_then_restrict(void)
+{
+	static const int caps[] = {CAP_NET_ADMIN};
+	char path[] = "/tmp/test_sandbox.XXXXXX";
+	struct stat st = {0};
+	int fd = mkstemp(path), r = sandbox_join(OTHER_ID);
+
+	if (r < 0 || sandbox_join(OTHER_ID) < 0 || sandbox_restrict_caps(caps, 1) < 0)
+		return 100;
+	r = fchown(fd, (uid_t)-1, OTHER_ID) < 0 || fstat(fd, &st) < 0 ? errno : 0;
+	unlink(path);
+	return r ? r : st.st_gid != OTHER_ID;
+}
+
 static void need_root(void)
 {
 	if (geteuid() != 0)
@@ -138,6 +154,13 @@ static int allow_few_syscalls(void)
 		return 2;
 	errno = 0;
 	return chdir("/") == -1 && errno == EPERM ? 0 : 3;
+}
+
+static void files_can_be_given_to_a_group_that_was_joined(void **state)
+{
+	(void)state;
+	need_root();
+	assert_int_equal(in_child(join_then_restrict), 0);
 }
 
 static void only_listed_system_calls_are_left(void **state)
@@ -221,6 +244,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(drop_leaves_nothing_and_no_way_back),
 		cmocka_unit_test(restrict_keeps_exactly_what_was_asked),
+		cmocka_unit_test(files_can_be_given_to_a_group_that_was_joined),
 		cmocka_unit_test(only_listed_system_calls_are_left),
 		cmocka_unit_test(of_sockets_only_unix_datagrams_are_left),
 		cmocka_unit_test(of_ioctls_only_the_index_of_an_interface_is_left),

@@ -262,7 +262,7 @@ static struct held *hold(const struct vpnd_conf *conf)
 		.mtu = 1420,
 		.speed = conf->speed,
 		.udp = UDPSOCK_NONE,
-		.uapi = UAPISOCK_NONE,
+		.uapi = SOCKFILE_NONE,
 		.peers = calloc(1, sizeof(*h->peers)),
 		.state_fd = -1};
 	assert_non_null(h->peers);
@@ -297,7 +297,7 @@ static int set_up(void **state)
 	f->options = (struct monitor_options){.config = f->config, .ready_fd = -1};
 	f->m = (struct monitor){.options = &f->options,
 		.instance = INSTANCE_NONE,
-		.control_fd = -1,
+		.control = SOCKFILE_NONE,
 		.engine_restarts = 1,
 		.uid = NOBODY,
 		.gid = NOBODY,
