@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/flow_words.h"
 #include "base/log.h"
-#include "natd/flow_words.h"
 
 #define SHOWN_MAX 64 /* bytes of a rejected value that an error shows */
 
@@ -144,5 +144,5 @@ bool flow_filter_passes(const struct flow_filter *f, const struct conntrack_flow
 		return false;
 	if (f->has_port && f->port != flow->original.dst_port)
 		return false;
-	return !*f->state || strcmp(f->state, flow_words_state(flow)) == 0;
+	return !*f->state || strcmp(f->state, flow_role_state(flow)) == 0;
 }

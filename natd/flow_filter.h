@@ -15,7 +15,7 @@ struct flow_filter {
 	bool has_protocol, has_port;
 	uint8_t protocol;
 	uint16_t port;  /* that was spoken to */
-	char state[16]; /* flow_words_state; "" if not set */
+	char state[16]; /* flow_role_state; "" if not set */
 };
 
 /*

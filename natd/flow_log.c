@@ -10,8 +10,8 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/flow_words.h"
 #include "base/log.h"
-#include "natd/flow_words.h"
 #include "natd/spool.h"
 
 #define LINE_SIZE 768 /* bytes; the longest is some 500 */
@@ -117,7 +117,7 @@ static void put_count(struct line *line, const char *name, struct conntrack_coun
 static void put_flow(struct line *line, const char *event, const struct flow_story *story)
 {
 	const struct flow_role *role = &story->role;
-	char time[TIME_STRLEN], protocol[FLOW_PROTOCOL_STRLEN];
+	char time[TIME_STRLEN], protocol[FLOW_WORDS_PROTOCOL_STRLEN];
 	bool ports = conntrack_has_ports(story->flow->protocol);
 
 	put(line,

@@ -11,10 +11,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/control.h"
+#include "base/flow_words.h"
 #include "base/log.h"
 #include "natd/flow_filter.h"
 #include "natd/flow_watch.h"
-#include "natd/flow_words.h"
 #include "natd/flows.h"
 
 struct query {
@@ -57,7 +57,7 @@ static json_t *json_flow(
 {
 	struct conntrack_count out = flow_role_out(role, flow), in = flow_role_in(role, flow);
 	struct flow_end to = {flow->original.dst, flow->original.dst_port};
-	char protocol[FLOW_PROTOCOL_STRLEN], source[ADDR_STRLEN], destination[ADDR_STRLEN];
+	char protocol[FLOW_WORDS_PROTOCOL_STRLEN], source[ADDR_STRLEN], destination[ADDR_STRLEN];
 	char public[ADDR_STRLEN];
 	bool translated = role->public.addr.family != ADDR_NONE;
 	uint64_t age_ms;
@@ -67,7 +67,7 @@ static json_t *json_flow(
 		to = role->inside;
 	return json_pack("{ss, ss, sb, ss, so, ss, so, ss?, so, so, sI, so, so, so, so}",
 		"protocol", flow_words_protocol(flow->protocol, protocol), "state",
-		flow_words_state(flow), "inward", role->inward, "source",
+		flow_role_state(flow), "inward", role->inward, "source",
 		addr_format(&flow->original.src, source), "source_port",
 		json_port(flow->protocol, flow->original.src_port), "destination",
 		addr_format(&to.addr, destination), "destination_port",

@@ -3,6 +3,8 @@
 
 #include <netinet/in.h>
 
+#include "base/flow_words.h"
+
 const char *const flow_reason_names[FLOW_REASONS] = {
 	[FLOW_CLOSED] = "closed",
 	[FLOW_IDLE] = "idle",
@@ -68,6 +70,12 @@ bool flow_role_established(const struct conntrack_flow *flow)
 		return flow->replied;
 	return flow->assured ||
 	       (flow->state >= CONNTRACK_ESTABLISHED && flow->state <= CONNTRACK_TIME_WAIT);
+}
+
+const char *flow_role_state(const struct conntrack_flow *flow)
+{
+	return flow->protocol == IPPROTO_TCP ? flow_words_tcp_states[flow->state]
+					     : flow_words_other_state(flow->replied, flow->assured);
 }
 
 enum flow_reason flow_role_reason(const struct conntrack_flow *flow)

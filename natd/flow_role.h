@@ -32,6 +32,10 @@ struct conntrack_count flow_role_in(
 /* True once both sides have spoken: of TCP, once the handshake is complete. */
 bool flow_role_established(const struct conntrack_flow *flow);
 
+/* Its state in words (base/flow_words.h): of TCP the kernel's, of others whether it was answered.
+ */
+const char *flow_role_state(const struct conntrack_flow *flow);
+
 /* Why a flow ended, as far as the kernel's last word about it tells. */
 enum flow_reason {
 	FLOW_CLOSED,     /* TCP that was closed by both or reset */

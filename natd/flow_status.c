@@ -9,12 +9,12 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/flow_words.h"
 #include "natd/busiest.h"
 #include "natd/conf.h"
 #include "natd/flow_log.h"
 #include "natd/flow_table.h"
 #include "natd/flow_watch.h"
-#include "natd/flow_words.h"
 #include "natd/flows.h"
 #include "natd/ports.h"
 #include "natd/proc.h"
@@ -122,7 +122,7 @@ static uint32_t ports_of(uint8_t protocol, uint32_t usable)
 static json_t *json_destination(const struct busiest *busiest, uint32_t usable)
 {
 	uint32_t ports = ports_of(busiest->protocol, usable);
-	char address[ADDR_STRLEN], public[ADDR_STRLEN], protocol[FLOW_PROTOCOL_STRLEN];
+	char address[ADDR_STRLEN], public[ADDR_STRLEN], protocol[FLOW_WORDS_PROTOCOL_STRLEN];
 
 	/* What ICMP has there is type and code. */
 	return json_pack("{s:s, s:s, s:o, s:s, s:I, s:I, s:f}", "protocol",

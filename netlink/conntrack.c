@@ -15,21 +15,12 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <string.h>
 
-const char *const conntrack_state_names[CONNTRACK_STATES] = {
-	[CONNTRACK_NO_STATE] = "none",
-	[CONNTRACK_SYN_SENT] = "syn_sent",
-	[CONNTRACK_SYN_RECV] = "syn_recv",
-	[CONNTRACK_ESTABLISHED] = "established",
-	[CONNTRACK_FIN_WAIT] = "fin_wait",
-	[CONNTRACK_CLOSE_WAIT] = "close_wait",
-	[CONNTRACK_LAST_ACK] = "last_ack",
-	[CONNTRACK_TIME_WAIT] = "time_wait",
-	[CONNTRACK_CLOSE] = "close",
-	[CONNTRACK_SYN_SENT2] = "syn_sent2",
-};
+#include "base/flow_words.h"
+
 _Static_assert((int)CONNTRACK_SYN_SENT2 == TCP_CONNTRACK_SYN_SENT2 &&
-		       (int)CONNTRACK_STATES == TCP_CONNTRACK_MAX,
-	"the states are the kernel's");
+		       (int)CONNTRACK_STATES == TCP_CONNTRACK_MAX &&
+		       (int)CONNTRACK_STATES == FLOW_WORDS_TCP_STATES,
+	"the states are the kernel's, and each has a word");
 
 bool conntrack_is_icmp(uint8_t protocol)
 {

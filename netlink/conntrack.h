@@ -14,7 +14,7 @@
 
 struct nlmsghdr;
 
-/* Numbers and names are the kernel's, of TCP; a flow of another protocol has CONNTRACK_NO_STATE. */
+/* Numbers are the kernel's, of TCP; a flow of another protocol has CONNTRACK_NO_STATE. */
 enum conntrack_state {
 	CONNTRACK_NO_STATE,
 	CONNTRACK_SYN_SENT,
@@ -28,7 +28,6 @@ enum conntrack_state {
 	CONNTRACK_SYN_SENT2,
 	CONNTRACK_STATES
 };
-extern const char *const conntrack_state_names[CONNTRACK_STATES];
 
 /*
  * Who speaks to whom. Protocols without ports have 0 in both; of ICMP the port of the one who began

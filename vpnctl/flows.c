@@ -9,6 +9,7 @@
 #include "base/addr.h"
 #include "base/cleanup.h"
 #include "base/control.h"
+#include "base/flow_words.h"
 #include "vpnctl/ask.h"
 #include "vpnctl/flows_view.h"
 #include "vpnctl/foreign.h"
@@ -64,18 +65,31 @@ static bool is_address(const char *text)
 	return addr_parse(text, &addr) == 0;
 }
 
+static bool is_protocol(const char *text)
+{
+	uint8_t protocol;
+
+	return flow_words_parse_protocol(text, &protocol) == 0;
+}
+
+static bool has_filter(const struct invocation_flows *f)
+{
+	return f->from || f->to || f->proto || f->port || f->state || f->nat;
+}
+
 /* The filters that are text. One that cannot be asked for must not be left out: more would pass. */
 static int put_texts(const struct invocation_flows *f, json_t *request)
 {
 	const struct {
 		const char *key, *text, *takes;
-		bool (*is_one)(const char *text); /* NULL: natd knows */
+		bool (*is_one)(const char *text);
 	} texts[] = {
 		{"from", f->from, "an address or a prefix", is_prefix},
 		{"to", f->to, "an address or a prefix", is_prefix},
 		{"nat", f->nat, "an address", is_address},
-		{"proto", f->proto, "a word or a number", NULL},
-		{"state", f->state, "a word", NULL},
+		{"proto", f->proto, "a protocol such as tcp, udp or icmp", is_protocol},
+		{"state", f->state, "a state such as established, syn_sent or unreplied",
+			flow_words_is_state},
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -83,7 +97,7 @@ static int put_texts(const struct invocation_flows *f, json_t *request)
 
 		if (!text)
 			continue;
-		if ((texts[i].is_one && !texts[i].is_one(text)) ||
+		if (!texts[i].is_one(text) ||
 			json_object_set_new(request, texts[i].key, json_string(text)) < 0) {
 			fprintf(stderr, "vpnctl: --%s takes %s\n", texts[i].key, texts[i].takes);
 			return -EINVAL;
@@ -109,6 +123,9 @@ static int make_request(
 		return usage("--port takes a number, 0 to 65535");
 	if (f->kill && (f->limit || f->top))
 		return usage("--kill ends all flows that are asked for: no --limit, no --top");
+	if (f->kill && !has_filter(f))
+		return usage(
+			"--kill needs a filter: --from, --to, --proto, --port, --state, --nat");
 	json_object_set_new(request, "cmd", json_string(f->kill ? "kill_flows" : "flows"));
 	if (f->port)
 		json_object_set_new(request, "port", json_integer(port));
@@ -244,7 +261,9 @@ int flows_run(const struct invocation *inv)
 	enum flows_top top;
 	long limit;
 
-	if (!request || make_request(inv, &top, &limit, request) < 0)
+	if (!request)
+		return ask_exit(-ENOMEM, "");
+	if (make_request(inv, &top, &limit, request) < 0)
 		return EXIT_USAGE;
 	if (inv->flows.kill)
 		return end_them(inv, request);

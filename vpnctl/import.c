@@ -51,6 +51,8 @@ __attribute__((format(printf, 1, 2))) static int failed(const char *format, ...)
 /* --- what is asked for --------------------------------------------------------------------------
  */
 
+#define NO_IFNAME "is no interface name, 1 to 15 of A-Z a-z 0-9 _ = + . -"
+
 /* The tunnel's name: as told, or that of the file as wg-quick takes it. */
 static int take_name(struct import *import)
 {
@@ -65,9 +67,7 @@ static int take_name(struct import *import)
 	if (!name)
 		return failed("out of memory");
 	if (!conf_is_ifname(name))
-		return failed("%s is no interface name, 1 to 15 of A-Z a-z 0-9 _ = + . -%s",
-			import->inv->name ? "--name" : "the file's name",
-			import->inv->name ? "" : "; give one with --name");
+		return failed("the file's name " NO_IFNAME "; give one with --name");
 	memcpy(import->name, name, strlen(name) + 1);
 	return 0;
 }
@@ -266,7 +266,13 @@ static int deliver(const struct import *import)
 int import_run(const struct invocation *inv)
 {
 	struct import import = {.inv = inv};
-	int r = sodium_init() < 0 ? failed("no source of random numbers") : take_name(&import);
+	int r;
+
+	if (inv->name && !conf_is_ifname(inv->name)) {
+		failed("--name " NO_IFNAME);
+		return EXIT_USAGE;
+	}
+	r = sodium_init() < 0 ? failed("no source of random numbers") : take_name(&import);
 
 	if (r == 0)
 		r = take_dir(&import);

@@ -16,6 +16,7 @@ import pytest
 
 from lab import process
 from lab.gatehouse import Natd, VPNCTL, Vpnctl, natd_config
+from lab.natd import control
 from lab.site import APP, APP_NET, GW, WEB
 from lab.waiting import wait_until
 from lab.whoami import Whoami, ask, ask_tcp, ask_udp, connect
@@ -180,7 +181,13 @@ def test_filters_choose_flows(site, natd):
 def test_wrong_questions_are_refused_with_a_reason(site, natd, wrong):
     del natd
     done = Vpnctl(site.gw).run("flows", *wrong)
-    assert done.returncode in (1, 64) and len(done.stderr.splitlines()) == 1
+    assert done.returncode == 64 and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"proto": "tpc"}, {"state": "well"}, {"cmd": "kill_flows"}])
+def test_natd_refuses_by_itself_what_vpnctl_would_not_ask(natd, wrong):
+    reply = control(natd, **{"cmd": "flows", **wrong})
+    assert not reply["ok"] and reply["error"]
 
 
 def test_a_killed_flow_ends_and_others_live(site, natd):

@@ -4,12 +4,12 @@ import json
 import socket
 
 
-def control(natd, command):
+def control(natd, cmd, **more):
     """One request over the control socket; the whole reply."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(10)
         client.connect(str(natd.run_dir / "natd.sock"))
-        client.sendall(json.dumps({"cmd": command}).encode() + b"\n")
+        client.sendall(json.dumps({"cmd": cmd, **more}).encode() + b"\n")
         return json.loads(client.makefile().readline())
 
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "natd/flow_words.h"
+#include "base/flow_words.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -22,14 +22,16 @@ static const struct {
 };
 #define N_PROTOCOLS (sizeof(protocols) / sizeof(protocols[0]))
 
+const char *const flow_words_tcp_states[FLOW_WORDS_TCP_STATES] = {"none", "syn_sent", "syn_recv",
+	"established", "fin_wait", "close_wait", "last_ack", "time_wait", "close", "syn_sent2"};
 static const char *const other_states[] = {"unreplied", "replied", "assured"};
 
-char *flow_words_protocol(uint8_t protocol, char out[static FLOW_PROTOCOL_STRLEN])
+char *flow_words_protocol(uint8_t protocol, char out[static FLOW_WORDS_PROTOCOL_STRLEN])
 {
-	snprintf(out, FLOW_PROTOCOL_STRLEN, "%u", protocol);
+	snprintf(out, FLOW_WORDS_PROTOCOL_STRLEN, "%u", protocol);
 	for (size_t i = 0; i < N_PROTOCOLS; i++)
 		if (protocols[i].number == protocol)
-			snprintf(out, FLOW_PROTOCOL_STRLEN, "%s", protocols[i].name);
+			snprintf(out, FLOW_WORDS_PROTOCOL_STRLEN, "%s", protocols[i].name);
 	return out;
 }
 
@@ -49,17 +51,15 @@ int flow_words_parse_protocol(const char *word, uint8_t *protocol)
 	return 0;
 }
 
-const char *flow_words_state(const struct conntrack_flow *flow)
+const char *flow_words_other_state(bool replied, bool assured)
 {
-	if (flow->protocol == IPPROTO_TCP)
-		return conntrack_state_names[flow->state];
-	return other_states[flow->assured ? 2 : flow->replied];
+	return other_states[assured ? 2 : replied];
 }
 
 bool flow_words_is_state(const char *word)
 {
-	for (size_t i = 0; i < CONNTRACK_STATES; i++)
-		if (strcmp(conntrack_state_names[i], word) == 0)
+	for (size_t i = 0; i < FLOW_WORDS_TCP_STATES; i++)
+		if (strcmp(flow_words_tcp_states[i], word) == 0)
 			return true;
 	for (size_t i = 0; i < sizeof(other_states) / sizeof(other_states[0]); i++)
 		if (strcmp(other_states[i], word) == 0)
