@@ -72,6 +72,7 @@ static const struct field route_rows[] = {
 	ROW(route, WORD, backup_state, .words = reply_state_words),
 	ROW(route, WORD, state, .words = reply_reach_words),
 	ROW(route, TEXT, reason),
+	ROW(route, FLAG, answered),
 };
 static const struct field_table route_table = TABLE(route, route_rows);
 

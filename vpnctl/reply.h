@@ -60,6 +60,7 @@ struct reply_route {
 	int backup_state;      /* enum reply_state */
 	int state;             /* enum reply_reach */
 	const char *reason;    /* NULL unless it is unreachable */
+	int answered;          /* a peer behind it has, since the engine runs; FIELD_UNKNOWN */
 };
 
 struct reply_vpn {

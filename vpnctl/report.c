@@ -145,7 +145,7 @@ static enum exit_code judge_routes(const struct field_list *list)
 	for (size_t i = 0; i < list->n; i++) {
 		if (routes[i].state == REPLY_UNREACHABLE)
 			verdict = worse(verdict, EXIT_LOST);
-		else if (routes[i].state != REPLY_REACHABLE ||
+		else if (routes[i].state != REPLY_REACHABLE || routes[i].answered == 0 ||
 			 (routes[i].backup && routes[i].backup_state != REPLY_UP))
 			verdict = worse(verdict, EXIT_FAILED);
 	}

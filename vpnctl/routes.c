@@ -35,6 +35,8 @@ static void put_reach(struct table *table, const struct reply_route *route)
 		put_unreachable(table, route);
 	else if (route->state != REPLY_REACHABLE)
 		table_put(table, PAINT_WARN, "-");
+	else if (route->answered == 0)
+		table_put(table, PAINT_WARN, "not answered yet");
 	else if (route->backup && route->backup_state == REPLY_DOWN)
 		table_put(table, PAINT_WARN, "reachable, NOT redundant");
 	else

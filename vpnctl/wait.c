@@ -68,19 +68,13 @@ static bool tunnel_is_up(
 		      : no(why, "not there", "vpnd has no tunnel of this name");
 }
 
-/* A tunnel has its routes from the start; that somebody is at its other end shows later. */
-static bool was_answered(
-	const struct report *report, const struct reply_route *route, char why[static WAIT_WHY_LEN])
+/* What is said of the first of its tunnels. */
+static const char *first_reason(const struct report *report, const struct reply_route *route)
 {
 	const char *const *via = route->via.items;
-	const struct reply_tunnel *tunnel = NULL;
+	const struct reply_tunnel *tunnel = route->via.n ? report_tunnel(report, via[0]) : NULL;
 
-	for (size_t i = 0; i < route->via.n; i++) {
-		tunnel = report_tunnel(report, via[i]);
-		if (!tunnel || tunnel->handshake_age_s != FIELD_UNKNOWN)
-			return true;
-	}
-	return !tunnel || no(why, "not reached yet", tunnel->reason);
+	return tunnel ? tunnel->reason : NULL;
 }
 
 static bool route_is_reachable(
@@ -93,7 +87,8 @@ static bool route_is_reachable(
 	if (route->state != REPLY_REACHABLE)
 		return no(
 			why, reply_reach_words[route->state] ?: "in no known state", route->reason);
-	return was_answered(report, route, why);
+	/* It has its routes from the start; that somebody is at the other end shows later. */
+	return route->answered != 0 || no(why, "not answered yet", first_reason(report, route));
 }
 
 bool wait_reached(

@@ -8,9 +8,10 @@ import json
 import pytest
 
 from lab.gate import Gate
-from lab.gatehouse import VPNCTL, Natd, Vpnctl, natd_config
+from lab.gatehouse import VPNCTL, Natd, Vpnctl, Vpnd, natd_config, vpnd_config
 from lab.site import CITY, CITY_NET, HOST, PORT, TUNNEL_CITY, WEB, uri
 from lab.waiting import wait_until
+from lab.wireguard import Keys
 
 WELL, DEGRADED, LOST, UNREACHABLE = 0, 1, 2, 3
 
@@ -95,6 +96,22 @@ def test_tunnel_that_never_came_up_is_not_well(site):
     Natd(site.gw, natd_config()).start()
     site.app.reaches(HOST[4], 1)
     wait_until(lambda: gate.ctl.code() == LOST, "the loss is known", 15)
+
+
+def test_prefix_is_waited_for_until_a_peer_behind_it_has_answered(site):
+    """Another peer of the same tunnel is no sign that this one is there."""
+    other = "140.241.0.0/16"
+    gate = Gate(site, begin=False)
+    gate.tunnel["peers"].append({"name": "silent", "public_key": Keys().public,
+                                 "endpoint": uri(HOST[4], PORT), "allowed_ips": [other]})
+    Vpnd(site.gw, vpnd_config(gate.tunnel, prefixes=(*CITY_NET.values(), other))).start()
+    done = gate.ctl.run("wait", "--for", f"prefix={CITY_NET[4]}")
+    assert done.returncode == 0, done.stderr
+    done = gate.ctl.run("wait", "--for", f"prefix={other}", "--timeout", "0")
+    assert done.returncode == 1 and ("not answered yet" in done.stderr or "unreachable" in done.stderr)
+    done = gate.ctl.run("routes", "--json")
+    answered = {route["prefix"]: route["answered"] for route in json.loads(done.stdout)["routes"]}
+    assert done.returncode in (DEGRADED, LOST) and answered[CITY_NET[4]] and not answered[other]
 
 
 def test_single_lists_agree_with_status(gate):

@@ -301,13 +301,52 @@ static bool carries(const struct tunnel *tunnel)
 	return tunnel && tunnel->liveness.judged.state != JUDGE_DOWN;
 }
 
-static bool is_owned(const struct tunnel *tunnel, const struct prefix *prefix)
+/* The peers behind the ends of a prefix, which mostly are one; NULL: no peer may have that end. */
+struct owners {
+	struct peer *first, *last;
+};
+
+static struct owners owners_of(const struct tunnel *tunnel, const struct prefix *prefix)
 {
 	struct addr last = prefix->addr;
 
 	for (unsigned int bit = prefix->len; bit < addr_bits(last.family); bit++)
 		last.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	return device_owner(tunnel->device, &prefix->addr) && device_owner(tunnel->device, &last);
+	return (struct owners){
+		device_owner(tunnel->device, &prefix->addr), device_owner(tunnel->device, &last)};
+}
+
+static bool is_owned(const struct tunnel *tunnel, const struct prefix *prefix)
+{
+	struct owners owners = owners_of(tunnel, prefix);
+
+	return owners.first && owners.last;
+}
+
+static bool has_answered(const struct peer *peer)
+{
+	const struct tunnel_peer *known = peer ? peer_user(peer) : NULL;
+
+	return known && known->liveness.judged.proven;
+}
+
+/*
+ * Whether a peer behind the prefix has answered since this engine runs. Until a first handshake is
+ * given up there is a way to the prefix, but nobody knows where it ends.
+ */
+static bool was_answered(const struct engine *engine, const struct privsep_route *route)
+{
+	for (size_t i = 0; i <= route->n_more; i++) {
+		const struct tunnel *via =
+			tunnel_at(engine, i == 0 ? route->slot : route->more[i - 1]);
+		struct owners owners = {0};
+
+		if (via)
+			owners = owners_of(via, &route->prefix);
+		if (has_answered(owners.first) || has_answered(owners.last))
+			return true;
+	}
+	return false;
 }
 
 /* Why a prefix cannot be reached, in words; NULL if it can. */
@@ -356,6 +395,7 @@ static json_t *route_json(const struct engine *engine, const struct privsep_rout
 			!backup ? json_null() : json_string(carries(backup) ? "up" : "down")},
 		{"state", json_string(why ? "unreachable" : "reachable")},
 		{"reason", why ? json_string(why) : json_null()},
+		{"answered", json_boolean(was_answered(engine, route))},
 		{0},
 	});
 }

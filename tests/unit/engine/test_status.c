@@ -197,6 +197,7 @@ static void a_route_is_reachable_by_a_tunnel_that_is_not_down(void **state)
 	assert_true(json_is_null(json_object_get(route, "backup")));
 	assert_true(json_is_null(json_object_get(route, "backup_state")));
 	assert_string_equal(text(route, "state"), "reachable");
+	assert_true(json_is_false(json_object_get(route, "answered")));
 	route = json_array_get(json_object_get(status, "routes"), 1);
 	assert_string_equal(text(route, "state"), "unreachable");
 	assert_string_equal(text(route, "backup"), "city-a");

@@ -144,11 +144,12 @@ static void stop(pid_t pid, const char *name)
 	unlink(path);
 }
 
-#define VPND_AFTER(state, handshake_s, reach)                                    \
-	"{\"host\":\"gw\",\"tunnels\":[{\"name\":\"a\",\"state\":\"" state       \
-	"\",\"reason\":\"nobody\\nhome\",\"handshake_age_s\":" handshake_s "}]," \
-	"\"routes\":[{\"prefix\":\"10.0.0.0/8\",\"via\":\"a\",\"state\":\"" reach "\"}]}"
-#define VPND(state, reach) VPND_AFTER(state, "5", reach)
+#define VPND_WITH(state, reach, answered)                                         \
+	"{\"host\":\"gw\",\"tunnels\":[{\"name\":\"a\",\"state\":\"" state        \
+	"\",\"reason\":\"nobody\\nhome\",\"handshake_age_s\":5}],"                \
+	"\"routes\":[{\"prefix\":\"10.0.0.0/8\",\"via\":\"a\",\"state\":\"" reach \
+	"\",\"answered\":" answered "}]}"
+#define VPND(state, reach) VPND_WITH(state, reach, "true")
 #define NATD "{\"host\":\"gw\",\"state\":\"up\",\"uplinks\":[]}"
 
 /* --- tests --------------------------------------------------------------------------------------
@@ -208,13 +209,15 @@ static void wait_returns_as_soon_as_it_is_so(void **state)
 static void wait_for_a_prefix_is_for_an_answer_too(void **state)
 {
 	pid_t vpnd =
-		serve("vpnd", (struct play){.status = VPND_AFTER("degraded", "null", "reachable"),
+		serve("vpnd", (struct play){.status = VPND_WITH("degraded", "reachable", "false"),
 				      .later = VPND("degraded", "reachable")});
 
 	(void)state;
 	assert_int_equal(vpnctl("wait --for prefix=10.0.0.0/8 --timeout 0", ""), EXIT_FAILED);
-	assert_string_equal(err, "vpnctl: after 0 s prefix=10.0.0.0/8 is not reached yet: "
+	assert_string_equal(err, "vpnctl: after 0 s prefix=10.0.0.0/8 is not answered yet: "
 				 "nobody\\x0ahome\n");
+	assert_int_equal(vpnctl("routes", ""), EXIT_FAILED);
+	assert_non_null(strstr(out, "not answered yet"));
 	assert_int_equal(vpnctl("wait --for prefix=10.0.0.0/8 --timeout 20", ""), EXIT_WELL);
 	stop(vpnd, "vpnd");
 }
