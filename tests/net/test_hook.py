@@ -82,6 +82,7 @@ def test_hook_that_others_may_write_is_not_run(site, mode):
     if mode == 0o777:
         hook.path.chmod(0o755)
         hook.lose_the_peer()
+        assert hook.gate.vpnd.log().count("on_state_change: cannot run") == 1, "it is said once"
 
 
 def test_the_example_says_what_it_was_told(site):

@@ -34,15 +34,9 @@ int changes_configure(struct monitor *m)
 {
 	struct hook_config config = {
 		.path = m->conf->on_state_change, .timeout_s = m->conf->hook_timeout_s};
-	const char *reason;
 	int r = find_user(m, &config);
 
-	if (r < 0)
-		return r;
-	/* Only a warning: it may be mended while we run, and is looked at each time. */
-	if (config.path && hook_check(config.path, &reason) < 0)
-		log_warn("on_state_change: cannot run %s: %s", config.path, reason);
-	return hook_configure(m->hook, &config);
+	return r < 0 ? r : hook_configure(m->hook, &config);
 }
 
 static json_t *time_now(void)

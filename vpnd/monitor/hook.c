@@ -50,6 +50,7 @@ struct hook {
 	size_t output_len;
 	bool killed;
 	struct log_limit limit;
+	const char *obstacle; /* why it cannot be run, as logged last; NULL: it can */
 };
 
 /* --- the queue -----------------------------------------------------------------------------------
@@ -145,18 +146,29 @@ static int become_hook(const struct hook *h, int in, int out, pid_t monitor)
 /* --- in the monitor ------------------------------------------------------------------------------
  */
 
-int hook_check(const char *path, const char **reason)
+/* Why it may not be run, in words of ours; NULL if it may. */
+static const char *find_obstacle(const char *path)
 {
 	struct stat st;
 
-	*reason = "it is not there";
 	if (stat(path, &st) < 0)
-		return -errno;
-	*reason = "it is no program";
+		return "it is not there";
 	if (!S_ISREG(st.st_mode) || !(st.st_mode & S_IXUSR))
-		return -EACCES;
-	*reason = "it must be root's, and writable by nobody else";
-	return st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) ? -EPERM : 0;
+		return "it is no program";
+	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)))
+		return "it must be root's, and writable by nobody else";
+	return NULL;
+}
+
+static bool may_run(struct hook *h)
+{
+	const char *before = h->obstacle;
+
+	h->obstacle = find_obstacle(h->path);
+	if (h->obstacle && h->obstacle != before)
+		log_line_limited(&h->limit, clock_mono(), LOG_LEVEL_ERR,
+			"on_state_change: cannot run %s: %s", h->path, h->obstacle);
+	return !h->obstacle;
 }
 
 static void arm(struct hook *h, uint64_t delay_us)
@@ -304,22 +316,14 @@ static int start(struct hook *h, const char *text)
 static void start_next(struct hook *h)
 {
 	struct change *c = h->queue;
-	const char *reason;
-	int r = hook_check(h->path, &reason);
+	bool may = may_run(h);
+	int r = may ? start(h, c->text) : 0;
 
 	h->queue = c->next;
-	if (r == 0) {
-		reason = "";
-		r = start(h, c->text);
-	}
-	if (r < 0) {
+	if (r < 0)
 		log_line_limited(&h->limit, clock_mono(), LOG_LEVEL_ERR,
-			"on_state_change: cannot run %s: %s", h->path,
-			*reason ? reason : strerror(-r));
-		arm(h, US_PER_S);
-	} else {
-		arm(h, h->config.timeout_s * US_PER_S);
-	}
+			"on_state_change: cannot run %s: %s", h->path, strerror(-r));
+	arm(h, may && r == 0 ? h->config.timeout_s * US_PER_S : US_PER_S);
 	free_change(c);
 }
 
@@ -371,7 +375,10 @@ int hook_configure(struct hook *h, const struct hook_config *config)
 	h->path = path;
 	h->config = *config;
 	h->config.path = NULL;
-	if (!path)
+	h->obstacle = NULL; /* what is wrong with this one is said anew */
+	if (path)
+		may_run(h);
+	else
 		clear(h);
 	return 0;
 }

@@ -30,7 +30,10 @@ struct hook_config {
 int hook_new(sd_event *event, struct hook **out);
 void hook_free(struct hook *h); /* kills what runs; NULL is fine */
 
-/* From now on. Returns 0 or -ENOMEM. */
+/*
+ * From now on. A program that cannot be run is no error: that is logged, here or when it comes to
+ * be so, but only once, and it is looked at before each run. Returns 0 or -ENOMEM.
+ */
 int hook_configure(struct hook *h, const struct hook_config *config);
 
 /*
@@ -45,9 +48,5 @@ int hook_hand_over(const struct hook *h, struct handover *to);
 
 /* Take that over; the descriptor is taken out of `from`. Returns 0 or a negative errno. */
 int hook_adopt(struct hook *h, struct handover *from);
-
-/* Check that a program may be run: a regular file of root's that nobody else may write. 0 or -errno
- * with a reason in words. */
-int hook_check(const char *path, const char **reason);
 
 #endif
