@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,13 +52,17 @@ int keyfile_open(const char *path, int *fd, char *err, size_t errlen)
 	return 0;
 }
 
-/* The file's text, at most a byte more than a good file has. */
-static int read_text(int fd, char *text, size_t size, size_t *len)
+/* What is looked at of a file: a key, a newline, and a byte that should not be there. */
+#define TEXT_MAX (KEY_BASE64_LEN + 2)
+#define STRIDE 64 /* bytes from one key to the next in a file of many; between them are zeros */
+_Static_assert(TEXT_MAX < STRIDE, "room for a key, and a zero at its end");
+
+static int read_text(int fd, off_t at, char text[static TEXT_MAX], size_t *len)
 {
 	size_t done = 0;
 
-	while (done < size) {
-		ssize_t n = pread(fd, text + done, size - done, (off_t)done);
+	while (done < TEXT_MAX) {
+		ssize_t n = pread(fd, text + done, TEXT_MAX - done, at + (off_t)done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -70,27 +76,59 @@ static int read_text(int fd, char *text, size_t size, size_t *len)
 	return 0;
 }
 
-int keyfile_read(int fd, uint8_t key[static KEY_LEN], char *err, size_t errlen)
+static int parse(char text[static TEXT_MAX], size_t len, uint8_t key[static KEY_LEN])
 {
-	char text[KEY_BASE64_LEN + 2]; /* a newline, and one that should not be there */
+	if (len == KEY_BASE64_LEN + 1 && text[KEY_BASE64_LEN] == '\n')
+		len = KEY_BASE64_LEN;
+	if (len != KEY_BASE64_LEN)
+		return -EINVAL;
+	text[KEY_BASE64_LEN] = '\0';
+	return key_from_base64(text, key);
+}
+
+static int read_at(
+	int fd, off_t at, bool of_many, uint8_t key[static KEY_LEN], char *err, size_t errlen)
+{
+	char text[TEXT_MAX];
 	size_t len = 0;
-	int r = read_text(fd, text, sizeof(text), &len);
+	int r = read_text(fd, at, text, &len);
 
 	if (r < 0) {
 		snprintf(err, errlen, "cannot read the key: %s", strerror(-r));
-		goto out;
+	} else {
+		r = parse(text, of_many ? strnlen(text, len) : len, key);
+		if (r < 0)
+			snprintf(err, errlen,
+				"is no key: must be one line, %d characters of base64",
+				KEY_BASE64_LEN);
 	}
-	if (len == KEY_BASE64_LEN + 1 && text[KEY_BASE64_LEN] == '\n')
-		len = KEY_BASE64_LEN;
-	r = -EINVAL;
-	if (len == KEY_BASE64_LEN) {
-		text[KEY_BASE64_LEN] = '\0';
-		r = key_from_base64(text, key);
-	}
-	if (r < 0)
-		snprintf(err, errlen, "is no key: must be one line, %d characters of base64",
-			KEY_BASE64_LEN);
-out:
 	sodium_memzero(text, sizeof(text));
 	return r;
+}
+
+int keyfile_read(int fd, uint8_t key[static KEY_LEN], char *err, size_t errlen)
+{
+	return read_at(fd, 0, false, key, err, errlen);
+}
+
+int keyfile_gather(int fd, int many, size_t index)
+{
+	off_t from = 0;
+
+	if (lseek(many, (off_t)(index * STRIDE), SEEK_SET) < 0)
+		return -errno;
+	while (from < TEXT_MAX) {
+		ssize_t n = sendfile(many, fd, &from, (size_t)(TEXT_MAX - from));
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n == 0)
+			break;
+	}
+	return 0;
+}
+
+int keyfile_read_nth(int many, size_t index, uint8_t key[static KEY_LEN], char *err, size_t errlen)
+{
+	return read_at(many, (off_t)(index * STRIDE), true, key, err, errlen);
 }

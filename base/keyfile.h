@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Files that hold one secret key in base64. Opening and reading are apart, so that one process may
+ * Files that hold a secret key in base64. Opening and reading are apart, so that one process may
  * open the file and another, without any right to it, may read the key. No error text ever holds
  * a byte of the content.
  */
@@ -26,5 +26,15 @@ int keyfile_open(const char *path, int *fd, char *err, size_t errlen);
  * which the reader may not know).
  */
 int keyfile_read(int fd, uint8_t key[static KEY_LEN], char *err, size_t errlen);
+
+/*
+ * Have the kernel copy a key file to a file of many, as its key number `index`; its content never
+ * comes into this process. Of what is too long for a key the beginning is copied, to be refused
+ * when it is read. Moves the offset of `many`. Returns 0 or a negative errno.
+ */
+int keyfile_gather(int fd, int many, size_t index);
+
+/* Read the key of that number of such a file, as keyfile_read. */
+int keyfile_read_nth(int many, size_t index, uint8_t key[static KEY_LEN], char *err, size_t errlen);
 
 #endif

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/memfd.h"
 #include "base/mono.h"
 
 /* A bool that came from outside may hold any byte; reading it as a bool first would be undefined.
@@ -78,7 +79,8 @@ static bool fits_peer(const union privsep_message *m)
 	       is_addr(&m->peer.probe_source) &&
 	       m->peer.probe.family == m->peer.probe_source.family &&
 	       (m->peer.probe.family == ADDR_NONE || m->peer.probe_interval_ms > 0) &&
-	       m->peer.path_mtu <= UINT16_MAX && is_text(m->peer.name, sizeof(m->peer.name)) &&
+	       m->peer.path_mtu <= UINT16_MAX && is_bool(&m->peer.preshared) &&
+	       is_text(m->peer.name, sizeof(m->peer.name)) &&
 	       is_text(m->peer.host, sizeof(m->peer.host));
 }
 
@@ -182,9 +184,8 @@ static const struct rule rules[] = {
 	{MONITOR(PRIVSEP_TUN_FD), OF(tun), .has_fd = true, .fits = fits_tun},
 	{MONITOR(PRIVSEP_UAPI_FD), SLOT, .has_fd = true},
 	{MONITOR(PRIVSEP_UDP_FD), OF(udp), .has_fd = true, .fits = fits_udp},
-	{MONITOR(PRIVSEP_PRIVATE_KEY), SLOT, .has_fd = true},
+	{MONITOR(PRIVSEP_KEYS_FD), SLOT, .has_fd = true},
 	{MONITOR(PRIVSEP_PEER), OF(peer), .fits = fits_peer},
-	{MONITOR(PRIVSEP_PRESHARED_KEY), SLOT, .has_fd = true},
 	{MONITOR(PRIVSEP_ALLOWED_IP), OF(allowed_ip), .fits = fits_allowed_ip},
 	{MONITOR(PRIVSEP_STATE_FD), SLOT, .has_fd = true},
 	{MONITOR(PRIVSEP_TUNNEL_DONE), SLOT},
@@ -251,14 +252,12 @@ const char *privsep_check(const void *msg, size_t len, bool has_fd, enum privsep
 	return rule->name;
 }
 
-const int privsep_state_seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-
 int privsep_check_state(int fd)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
 	struct stat st;
 
-	if (seals < 0 || (seals & privsep_state_seals) != privsep_state_seals || fstat(fd, &st) < 0)
+	if (seals < 0 || (seals & memfd_seals) != memfd_seals || fstat(fd, &st) < 0)
 		return -EPERM;
 	/* What was allocated past its end before it was sealed is held as well. */
 	return st.st_size > PRIVSEP_STATE_MAX || st.st_blocks > PRIVSEP_STATE_MAX / 512 ? -EFBIG

@@ -10,9 +10,10 @@
  *
  * The monitor starts an engine with START, CONTROL and the LABEL_FLOORs; for each tunnel it sends a
  * batch from TUNNEL to TUNNEL_DONE, which the engine carries out as a whole. SYNCED then says that
- * nothing more comes before the engine may answer READY. Keys cross only as descriptors of key
- * files, which the monitor opens and never reads; the state that a client set through the UAPI
- * crosses as a sealed memfd, which the monitor keeps for the next engine and never reads.
+ * nothing more comes before the engine may answer READY. Keys cross only within a memfd,
+ * which the kernel fills from the key files and the monitor never reads (base/keyfile.h); the state
+ * that a client set through the UAPI crosses as a sealed memfd, which the monitor keeps for the
+ * next engine and never reads.
  */
 #ifndef VPND_PRIVSEP_H
 #define VPND_PRIVSEP_H
@@ -40,34 +41,33 @@ enum {
 
 enum privsep_type {
 	/* monitor to engine */
-	PRIVSEP_START = 1,     /* struct privsep_start */
-	PRIVSEP_CONTROL_FD,    /* struct privsep_plain + listening control socket */
-	PRIVSEP_TUNNEL,        /* struct privsep_tunnel: a batch for this slot begins */
-	PRIVSEP_TUN_FD,        /* struct privsep_tun + TUN descriptor, once for each queue */
-	PRIVSEP_UAPI_FD,       /* struct privsep_slot + listening UAPI socket */
-	PRIVSEP_UDP_FD,        /* struct privsep_udp + bound UDP socket */
-	PRIVSEP_PRIVATE_KEY,   /* struct privsep_slot + key file */
-	PRIVSEP_PEER,          /* struct privsep_peer: the peer that the next messages are about */
-	PRIVSEP_PRESHARED_KEY, /* struct privsep_slot + key file, for the newest PEER */
-	PRIVSEP_ALLOWED_IP,    /* struct privsep_allowed_ip, for the newest PEER */
-	PRIVSEP_STATE_FD,      /* struct privsep_slot + memfd with an earlier engine's state */
-	PRIVSEP_TUNNEL_DONE,   /* struct privsep_slot: carry the batch out */
-	PRIVSEP_TUNNEL_GONE,   /* struct privsep_slot: forget the tunnel */
-	PRIVSEP_SYNCED,        /* struct privsep_plain */
-	PRIVSEP_LINK,          /* struct privsep_link: the interface changed */
-	PRIVSEP_BOUND,         /* struct privsep_bound: answer to BIND; UDP_FD came before it */
-	PRIVSEP_MARKED,        /* struct privsep_result: answer to MARK */
-	PRIVSEP_ENDPOINT,      /* struct privsep_endpoint: a peer's host name was resolved */
-	PRIVSEP_ROUTES,        /* struct privsep_plain: forget all routes, ROUTE follow */
-	PRIVSEP_ROUTE,         /* struct privsep_route: for status */
-	PRIVSEP_RELOADED,      /* struct privsep_reloaded: answer to RELOAD */
-	PRIVSEP_REROUTED,      /* struct privsep_plain: routes or addresses of the host changed */
-	PRIVSEP_PATH_STALE,    /* struct privsep_path: answer to PATH, if it is stale */
-	PRIVSEP_LABEL_FLOOR,   /* struct privsep_label: as LABEL, of all times before */
-	PRIVSEP_KERNEL,        /* struct privsep_kernel: for status */
-	PRIVSEP_PING,          /* struct privsep_plain: does your loop go round? */
-	PRIVSEP_EVENT,         /* struct privsep_event: also those from before it was started */
-	PRIVSEP_STOP,          /* struct privsep_plain: exit 0 */
+	PRIVSEP_START = 1,   /* struct privsep_start */
+	PRIVSEP_CONTROL_FD,  /* struct privsep_plain + listening control socket */
+	PRIVSEP_TUNNEL,      /* struct privsep_tunnel: a batch for this slot begins */
+	PRIVSEP_TUN_FD,      /* struct privsep_tun + TUN descriptor, once for each queue */
+	PRIVSEP_UAPI_FD,     /* struct privsep_slot + listening UAPI socket */
+	PRIVSEP_UDP_FD,      /* struct privsep_udp + bound UDP socket */
+	PRIVSEP_KEYS_FD,     /* struct privsep_slot + memfd: the private key, then one a peer */
+	PRIVSEP_PEER,        /* struct privsep_peer: the peer that the next messages are about */
+	PRIVSEP_ALLOWED_IP,  /* struct privsep_allowed_ip, for the newest PEER */
+	PRIVSEP_STATE_FD,    /* struct privsep_slot + memfd with an earlier engine's state */
+	PRIVSEP_TUNNEL_DONE, /* struct privsep_slot: carry the batch out */
+	PRIVSEP_TUNNEL_GONE, /* struct privsep_slot: forget the tunnel */
+	PRIVSEP_SYNCED,      /* struct privsep_plain */
+	PRIVSEP_LINK,        /* struct privsep_link: the interface changed */
+	PRIVSEP_BOUND,       /* struct privsep_bound: answer to BIND; UDP_FD came before it */
+	PRIVSEP_MARKED,      /* struct privsep_result: answer to MARK */
+	PRIVSEP_ENDPOINT,    /* struct privsep_endpoint: a peer's host name was resolved */
+	PRIVSEP_ROUTES,      /* struct privsep_plain: forget all routes, ROUTE follow */
+	PRIVSEP_ROUTE,       /* struct privsep_route: for status */
+	PRIVSEP_RELOADED,    /* struct privsep_reloaded: answer to RELOAD */
+	PRIVSEP_REROUTED,    /* struct privsep_plain: routes or addresses of the host changed */
+	PRIVSEP_PATH_STALE,  /* struct privsep_path: answer to PATH, if it is stale */
+	PRIVSEP_LABEL_FLOOR, /* struct privsep_label: as LABEL, of all times before */
+	PRIVSEP_KERNEL,      /* struct privsep_kernel: for status */
+	PRIVSEP_PING,        /* struct privsep_plain: does your loop go round? */
+	PRIVSEP_EVENT,       /* struct privsep_event: also those from before it was started */
+	PRIVSEP_STOP,        /* struct privsep_plain: exit 0 */
 
 	/* engine to monitor */
 	PRIVSEP_READY = 128,   /* struct privsep_plain: all tunnels of the sync are up */
@@ -154,6 +154,7 @@ struct privsep_peer {
 	struct addr probe_source;      /* of the interface, in the family of `probe` */
 	uint32_t probe_interval_ms;
 	uint32_t path_mtu;       /* as an engine before has measured, bytes; 0: not known */
+	bool preshared;          /* the KEYS_FD has a key for it */
 	char name[PRIVSEP_NAME]; /* may be empty */
 	char host[PRIVSEP_HOST]; /* endpoint as configured, for status; may be empty */
 };
@@ -331,11 +332,8 @@ enum privsep_side {
  */
 const char *privsep_check(const void *msg, size_t len, bool has_fd, enum privsep_side side);
 
-/* The seals of a state: neither its bytes nor what memory it holds can change any more. */
-extern const int privsep_state_seals;
-
 /*
- * Check that `fd` can be kept as a tunnel's state: a memfd with these seals that is and holds no
+ * Check that `fd` can be kept as a tunnel's state: a memfd with memfd_seals that is and holds no
  * more than PRIVSEP_STATE_MAX. Returns 0, -EPERM if it is no such file, or -EFBIG.
  */
 int privsep_check_state(int fd);

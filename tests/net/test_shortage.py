@@ -3,6 +3,7 @@
 
     app - gw(vpnd) - net - city(wireguard-go) - host
 """
+import base64
 import contextlib
 import os
 import pathlib
@@ -21,6 +22,7 @@ from lab.pings import Flow
 from lab.site import HOST
 from lab.uapi import Client
 from lab.waiting import wait_until
+from lab.wireguard import new_psk
 
 LIMITS = {"nofile": "Max open files", "as": "Max address space"}  # as /proc calls them
 
@@ -97,6 +99,22 @@ def test_monitor_without_descriptors_refuses_what_is_new_and_starts_engines_afte
         time.sleep(1)
         assert gate.vpnd.pid == monitor and gate.vpnd.process.running
     wait_until(lambda: gate.works(1), "the tunnel works again", 30)
+
+
+def test_thousands_of_preshared_keys_need_no_descriptor_each(site):
+    gate = Gate(site, psk=True, begin=False)
+    keys = site.file("keys/others.psk", new_psk() + "\n", 0o600)
+    gate.tunnel["peers"] += [
+        {"public_key": base64.b64encode(secrets.token_bytes(32)).decode(),
+         "allowed_ips": [f"100.64.{n >> 8}.{n & 255}/32"], "preshared_key_file": str(keys)}
+        for n in range(5000)]
+    gate.vpnd.write(vpnd_config(gate.tunnel))
+    gate.vpnd.wrapper = ("prlimit", "--nofile=512:512")
+    gate.vpnd.start(60)
+    assert gate.works(60)
+    old = gate.vpnd.kill_engine()
+    wait_until(lambda: gate.vpnd.engine not in (None, old), "a new engine", 60)
+    assert gate.works(60) and not gate.vpnd.log().count("killing the engine")
 
 
 @of_address_space

@@ -286,9 +286,8 @@ static void carry_out(struct engine *engine, const union privsep_message *msg, i
 		break;
 	case PRIVSEP_TUN_FD:
 	case PRIVSEP_UAPI_FD:
-	case PRIVSEP_PRIVATE_KEY:
+	case PRIVSEP_KEYS_FD:
 	case PRIVSEP_PEER:
-	case PRIVSEP_PRESHARED_KEY:
 	case PRIVSEP_ALLOWED_IP:
 	case PRIVSEP_STATE_FD:
 		add_to_batch(engine, msg, fd);

@@ -16,7 +16,7 @@
 #include "vpnd/engine/tunnel.h"
 
 /* Descriptors that a batch may bring. */
-enum { FD_UAPI, FD_UDP4, FD_UDP6, FD_STATE, FD_TUN, FDS = FD_TUN + PRIVSEP_QUEUES };
+enum { FD_UAPI, FD_UDP4, FD_UDP6, FD_STATE, FD_KEYS, FD_TUN, FDS = FD_TUN + PRIVSEP_QUEUES };
 
 struct intake_peer {
 	struct privsep_peer told;
@@ -89,11 +89,37 @@ static void *grow(void *old, size_t count, size_t *room, size_t size)
 	return fresh;
 }
 
+static int read_key(struct intake *intake, size_t index, uint8_t key[static KEY_LEN],
+	const char *which, char *reason)
+{
+	char why[PRIVSEP_REASON];
+	int r = keyfile_read_nth(intake->fds[FD_KEYS], index, key, why, sizeof(why));
+
+	if (r < 0)
+		snprintf(reason, PRIVSEP_REASON, "%.50s: %.75s", which, why);
+	return r;
+}
+
+/* Of the newest peer. */
+static int read_preshared_key(struct intake *intake, char *reason)
+{
+	struct intake_peer *peer = &intake->peers[intake->peer_count - 1];
+	char key[KEY_BASE64_STRLEN], which[96];
+	const char *name = peer->told.name;
+
+	if (!*name)
+		name = key_to_base64(peer->told.public_key, key);
+	snprintf(which, sizeof(which), "preshared key of %.60s", name);
+	return read_key(intake, intake->peer_count, peer->preshared_key, which, reason);
+}
+
 static int add_peer(struct intake *intake, const struct privsep_peer *told, char *reason)
 {
-	struct intake_peer *peers =
-		grow(intake->peers, intake->peer_count, &intake->peer_room, sizeof(*peers));
+	struct intake_peer *peers;
 
+	if (told->preshared && intake->fds[FD_KEYS] < 0)
+		return -EPROTO;
+	peers = grow(intake->peers, intake->peer_count, &intake->peer_room, sizeof(*peers));
 	if (!peers)
 		return say(reason, -ENOMEM, "out of memory");
 	intake->peers = peers;
@@ -101,7 +127,7 @@ static int add_peer(struct intake *intake, const struct privsep_peer *told, char
 		.told = *told,
 		.first_prefix = intake->prefix_count,
 	};
-	return 0;
+	return told->preshared ? read_preshared_key(intake, reason) : 0;
 }
 
 static int add_prefix(struct intake *intake, const struct prefix *prefix, char *reason)
@@ -127,33 +153,15 @@ static int add_fd(struct intake *intake, int which, int fd)
 	return 0;
 }
 
-static int add_key(uint8_t key[static KEY_LEN], int fd, const char *which, char *reason)
+static int add_keys(struct intake *intake, int fd, char *reason)
 {
-	char why[PRIVSEP_REASON];
-	int r = keyfile_read(fd, key, why, sizeof(why));
+	int r = add_fd(intake, FD_KEYS, fd);
 
-	close(fd);
-	if (r < 0)
-		snprintf(reason, PRIVSEP_REASON, "%.50s: %.75s", which, why);
-	return r;
-}
-
-static int add_preshared_key(struct intake_peer *peer, int fd, char *reason)
-{
-	char key[KEY_BASE64_STRLEN], which[96];
-	const char *name = peer->told.name;
-
-	if (!*name)
-		name = key_to_base64(peer->told.public_key, key);
-	snprintf(which, sizeof(which), "preshared key of %.60s", name);
-	return add_key(peer->preshared_key, fd, which, reason);
+	return r < 0 ? r : read_key(intake, 0, intake->private_key, "private key", reason);
 }
 
 int intake_add(struct intake *intake, const union privsep_message *msg, int fd, char *reason)
 {
-	struct intake_peer *newest =
-		intake->peer_count ? &intake->peers[intake->peer_count - 1] : NULL;
-
 	switch (msg->type) {
 	case PRIVSEP_TUN_FD:
 		intake->tun_takes = msg->tun.takes;
@@ -165,17 +173,13 @@ int intake_add(struct intake *intake, const union privsep_message *msg, int fd, 
 		return add_fd(intake, msg->udp.family == ADDR_V6 ? FD_UDP6 : FD_UDP4, fd);
 	case PRIVSEP_STATE_FD:
 		return add_fd(intake, FD_STATE, fd);
-	case PRIVSEP_PRIVATE_KEY:
-		return add_key(intake->private_key, fd, "private key", reason);
+	case PRIVSEP_KEYS_FD:
+		return add_keys(intake, fd, reason);
 	case PRIVSEP_PEER:
 		return add_peer(intake, &msg->peer, reason);
-	case PRIVSEP_PRESHARED_KEY:
-		if (newest)
-			return add_preshared_key(newest, fd, reason);
-		close(fd);
-		return -EPROTO;
 	case PRIVSEP_ALLOWED_IP:
-		return newest ? add_prefix(intake, &msg->allowed_ip.prefix, reason) : -EPROTO;
+		return intake->peer_count ? add_prefix(intake, &msg->allowed_ip.prefix, reason)
+					  : -EPROTO;
 	default:
 		if (fd >= 0)
 			close(fd);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/memfd.h"
 #include "vpnd/engine/text.h"
 #include "vpnd/engine/tunnel.h"
 #include "vpnd/engine/uapi_apply.h"
@@ -15,21 +16,7 @@
 #include "vpnd/engine/uapi_print.h"
 #include "vpnd/privsep.h"
 
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
-#endif
-
 enum { INPUT_LEN = 16 * 1024 }; /* bytes read at once */
-
-static int new_memfd(void)
-{
-	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	int fd = memfd_create("tunnel-state", flags | MFD_NOEXEC_SEAL);
-
-	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create("tunnel-state", flags);
-	return fd < 0 ? -errno : fd;
-}
 
 static int write_all(int fd, struct text *text)
 {
@@ -49,7 +36,7 @@ static int write_all(int fd, struct text *text)
 
 int state_save(const struct tunnel *tunnel, mono_t now, int *fd)
 {
-	_cleanup_close_ int file = new_memfd();
+	_cleanup_close_ int file = memfd_new("tunnel-state");
 	struct text text = {0};
 	int error = file < 0 ? file : 0;
 
@@ -62,8 +49,8 @@ int state_save(const struct tunnel *tunnel, mono_t now, int *fd)
 	if (error == 0)
 		error = write_all(file, &text);
 	text_done(&text);
-	if (error == 0 && fcntl(file, F_ADD_SEALS, privsep_state_seals) < 0)
-		error = -errno;
+	if (error == 0)
+		error = memfd_seal(file);
 	if (error == 0)
 		*fd = cleanup_take_fd(&file);
 	return error;

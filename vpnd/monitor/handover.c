@@ -10,9 +10,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/memfd.h"
 #include "vpnd/monitor/handover_text.h"
-
-#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 struct handover *handover_new(void)
 {
@@ -116,11 +115,15 @@ struct handover_tunnel *handover_find(const struct handover *h, const char *name
 
 int handover_write(const struct handover *h, int *fd)
 {
-	_cleanup_close_ int made = memfd_create("vpnd-handover", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	_cleanup_close_ int made = memfd_new("vpnd-handover");
 	_cleanup_free_ char *text = NULL;
 	size_t len;
-	FILE *f = made < 0 ? NULL : open_memstream(&text, &len);
+	FILE *f;
+	int r;
 
+	if (made < 0)
+		return made;
+	f = open_memstream(&text, &len);
 	if (!f)
 		return -errno;
 	handover_text_print(h, f);
@@ -133,10 +136,10 @@ int handover_write(const struct handover *h, int *fd)
 			return -errno;
 		at += (size_t)n;
 	}
-	if (fcntl(made, F_ADD_SEALS, SEALS) < 0)
-		return -errno;
-	*fd = cleanup_take_fd(&made);
-	return 0;
+	r = memfd_seal(made);
+	if (r == 0)
+		*fd = cleanup_take_fd(&made);
+	return r;
 }
 
 int handover_read(int fd, struct handover **out)

@@ -29,6 +29,7 @@ static struct held *allocate(uint32_t slot, const char *name, const struct vpnd_
 		.speed = *speed,
 		.udp = UDPSOCK_NONE,
 		.uapi = SOCKFILE_NONE,
+		.keys = KEYSET_NONE,
 		.state_fd = -1};
 	snprintf(h->name, sizeof(h->name), "%s", name);
 	if (!conf || conf->n_peers == 0)
@@ -99,7 +100,7 @@ int held_new(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *con
 		return -ENOMEM;
 	}
 	if (conf)
-		r = keyfds_open(conf, &h->keys, err, errlen);
+		r = keyset_open(conf, &h->keys, err, errlen);
 	if (r == 0)
 		r = open_udp(h, all, err, errlen);
 	if (r == 0)
@@ -175,7 +176,7 @@ int held_adopt(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *c
 		return -ENOMEM;
 	}
 	if (conf)
-		r = keyfds_open(conf, &h->keys, err, errlen);
+		r = keyset_open(conf, &h->keys, err, errlen);
 	if (r < 0)
 		return r;
 	snprintf(err, errlen, "tunnel %s: what was handed over does not fit", name);
@@ -300,7 +301,7 @@ int held_renew(const struct held *old, const struct vpnd_tunnel_conf *conf,
 		snprintf(err, errlen, "out of memory");
 		return -ENOMEM;
 	}
-	r = keyfds_open(conf, &h->keys, err, errlen);
+	r = keyset_open(conf, &h->keys, err, errlen);
 	if (r < 0)
 		return r;
 	inherit_peers(old, h);
@@ -328,7 +329,7 @@ void held_free(struct held *h)
 	cleanup_close(&h->uapi.fd);
 	cleanup_close(&h->state_fd);
 	udpsock_close(&h->udp);
-	keyfds_close(&h->keys);
+	keyset_close(&h->keys);
 	free(h->peers);
 	free(h);
 }

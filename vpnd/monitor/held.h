@@ -15,7 +15,7 @@
 #include "base/addr.h"
 #include "vpnd/conf.h"
 #include "vpnd/monitor/handover.h"
-#include "vpnd/monitor/keyfds.h"
+#include "vpnd/monitor/keyset.h"
 #include "vpnd/monitor/uapisock.h"
 #include "vpnd/monitor/udpsock.h"
 #include "vpnd/privsep.h"
@@ -45,7 +45,7 @@ struct held {
 	struct vpnd_speed_conf speed;
 	struct udpsock udp;
 	struct sockfile uapi;
-	struct keyfds keys;      /* empty without conf */
+	struct keyset keys;      /* empty without conf */
 	struct held_peer *peers; /* as many as conf has */
 	bool told;               /* the engine that runs knows this tunnel */
 	int state_fd;            /* memfd of the engine's; -1: none */

@@ -71,17 +71,17 @@ static int load_config(struct monitor *m)
 /* So that a wrong key file stops vpnd before it has changed anything. */
 static int try_keys(const struct vpnd_conf *conf)
 {
-	struct keyfds keys;
+	struct keyset keys;
 	char err[1024];
 
 	for (size_t i = 0; conf && i < conf->n_tunnels; i++) {
-		int r = keyfds_open(&conf->tunnels[i], &keys, err, sizeof(err));
+		int r = keyset_open(&conf->tunnels[i], &keys, err, sizeof(err));
 
 		if (r < 0) {
 			log_err("%s", err);
 			return r;
 		}
-		keyfds_close(&keys);
+		keyset_close(&keys);
 	}
 	return 0;
 }
@@ -123,7 +123,7 @@ static int find_user(struct monitor *m)
 }
 
 /*
- * Every tunnel and every key is a descriptor, and all are in flight at once when an engine starts.
+ * Every tunnel is some descriptors, and all are in flight at once when an engine starts.
  * Each engine inherits our priority: woken first, it works off more at a time. A limit to raise
  * would be another way, but takes a privilege that containers lack more often than this one. Where
  * it is not granted all else works.

@@ -137,17 +137,17 @@ static int prepare(struct monitor *m, const struct vpnd_tunnel_conf *conf)
 {
 	struct reload *rl = m->reload;
 	const struct held *old = find_tunnel(m, conf->name);
-	struct keyfds keys;
+	struct keyset keys;
 	bool same;
 	int r;
 
 	if (!old)
 		return prepare_new(m, conf);
-	r = keyfds_open(conf, &keys, rl->reason, sizeof(rl->reason));
+	r = keyset_open(conf, &keys, rl->reason, sizeof(rl->reason));
 	if (r < 0)
 		return r;
-	same = keyfds_equal(&keys, &old->keys) && vpnd_conf_tunnel_equal(conf, old->conf);
-	keyfds_close(&keys);
+	same = keyset_equal(&keys, &old->keys) && vpnd_conf_tunnel_equal(conf, old->conf);
+	keyset_close(&keys);
 	if (same) {
 		rl->same[old->slot] = conf;
 		return 0;

@@ -98,7 +98,6 @@ static struct addr source_of(const struct vpnd_tunnel_conf *tunnel, const struct
 static void tell_peer(struct engine_link *link, const struct held *h, size_t index)
 {
 	const struct vpnd_peer_conf *peer = &h->conf->peers[index];
-	int preshared = keyfds_preshared(&h->keys, index);
 	struct privsep_peer m = {.type = PRIVSEP_PEER,
 		.slot = h->slot,
 		.endpoint = h->peers[index].endpoint,
@@ -106,21 +105,20 @@ static void tell_peer(struct engine_link *link, const struct held *h, size_t ind
 		.probe = peer->probe,
 		.probe_source = source_of(h->conf, &peer->probe),
 		.probe_interval_ms = peer->probe_interval_ms,
-		.path_mtu = h->peers[index].pmtu};
+		.path_mtu = h->peers[index].pmtu,
+		.preshared = peer->preshared_key_file};
 
 	memcpy(m.public_key, peer->public_key, sizeof(m.public_key));
 	if (peer->name)
 		snprintf(m.name, sizeof(m.name), "%s", peer->name);
 	format_host(&peer->endpoint, m.host, sizeof(m.host));
 	engine_link_send(link, &m, sizeof(m), -1);
-	if (preshared >= 0)
-		tell_slot(link, PRIVSEP_PRESHARED_KEY, h->slot, preshared);
 	tell_allowed_ips(link, h->slot, peer);
 }
 
 static void tell_config(struct engine_link *link, const struct held *h)
 {
-	tell_slot(link, PRIVSEP_PRIVATE_KEY, h->slot, keyfds_private(&h->keys));
+	tell_slot(link, PRIVSEP_KEYS_FD, h->slot, h->keys.fd);
 	for (size_t i = 0; i < h->conf->n_peers; i++)
 		tell_peer(link, h, i);
 }

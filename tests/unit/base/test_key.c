@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/keyfile.h"
+#include "base/memfd.h"
 
 static const char good[] = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
@@ -109,12 +110,23 @@ static void put(const char *content, size_t len, mode_t mode)
 
 static int read_file(uint8_t key[KEY_LEN], char *err, size_t errlen)
 {
-	int fd, r = keyfile_open("key", &fd, err, errlen);
+	int fd, many, r = keyfile_open("key", &fd, err, errlen);
+	char again[256] = "";
 
-	if (r == 0) {
-		r = keyfile_read(fd, key, err, errlen);
-		close(fd);
-	}
+	if (r < 0)
+		return r;
+	r = keyfile_read(fd, key, err, errlen);
+	/* Among others it is worth the same. */
+	many = memfd_new("many");
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(keyfile_gather(fd, many, 2 * i), 0);
+	assert_int_equal(memfd_seal(many), 0);
+	assert_int_equal(keyfile_read_nth(many, 2, key, again, sizeof(again)), r);
+	assert_string_equal(again, err);
+	assert_int_equal(keyfile_read_nth(many, 4, key, again, sizeof(again)), r);
+	assert_int_equal(keyfile_read_nth(many, 3, key, again, sizeof(again)), -EINVAL);
+	close(many);
+	close(fd);
 	return r;
 }
 

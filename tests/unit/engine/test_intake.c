@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
+#include "base/keyfile.h"
 #include "tests/unit/engine/rig.h"
 #include "vpnd/engine/intake.h"
 
@@ -42,6 +43,19 @@ static int key_file(const char *hex)
 	return fd;
 }
 
+/* A private key, none for the first peer, and one for the second. */
+static int two_keys(const char *private_key, const char *preshared)
+{
+	int many = memfd_create("keys", MFD_CLOEXEC), fd = key_file(private_key);
+
+	assert_int_equal(keyfile_gather(fd, many, 0), 0);
+	close(fd);
+	fd = key_file(preshared);
+	assert_int_equal(keyfile_gather(fd, many, 2), 0);
+	close(fd);
+	return many;
+}
+
 static struct intake *begin(bool from_config)
 {
 	const struct privsep_tunnel head = {.type = PRIVSEP_TUNNEL,
@@ -66,13 +80,19 @@ static int add_slot(struct intake *intake, uint32_t type, int fd)
 	return intake_add(intake, &msg, fd, reason);
 }
 
-static void add_peer(struct intake *intake, const char *hex)
+static int add_peer(struct intake *intake, const char *hex, bool preshared)
 {
-	union privsep_message msg = {.peer = {.type = PRIVSEP_PEER, .slot = 3}};
+	union privsep_message msg = {
+		.peer = {.type = PRIVSEP_PEER, .slot = 3, .preshared = preshared}};
 
 	assert_int_equal(key_from_hex(hex, msg.peer.public_key), 0);
 	assert_int_equal(endpoint_parse("127.0.0.1:9", &msg.peer.endpoint), 0);
-	assert_int_equal(intake_add(intake, &msg, -1, reason), 0);
+	return intake_add(intake, &msg, -1, reason);
+}
+
+static void add_good_peer(struct intake *intake, const char *hex)
+{
+	assert_int_equal(add_peer(intake, hex, false), 0);
 }
 
 static int add_prefix(struct intake *intake, const char *text)
@@ -94,9 +114,10 @@ static void a_batch_that_is_given_up_leaves_no_descriptor_open(void **state)
 	assert_int_equal(add_slot(intake, PRIVSEP_UAPI_FD, eventfd(0, 0)), 0);
 	assert_int_equal(add_slot(intake, PRIVSEP_STATE_FD, eventfd(0, 0)), 0);
 	assert_int_equal(add_slot(intake, PRIVSEP_CONTROL_FD, eventfd(0, 0)), -EPROTO);
-	assert_int_equal(add_slot(intake, PRIVSEP_PRESHARED_KEY, key_file(RIG_KEY_A)), -EPROTO);
-	assert_int_equal(add_slot(intake, PRIVSEP_PRIVATE_KEY, eventfd(0, 0)), -ESPIPE);
+	assert_int_equal(add_peer(intake, RIG_PEER_1, true), -EPROTO);
+	assert_int_equal(add_slot(intake, PRIVSEP_KEYS_FD, eventfd(0, 0)), -ESPIPE);
 	assert_non_null(strstr(reason, "private key: "));
+	assert_int_equal(add_slot(intake, PRIVSEP_KEYS_FD, key_file(RIG_KEY_A)), -EPROTO);
 	assert_int_equal(add_prefix(intake, "10.0.0.0/8"), -EPROTO);
 	intake_free(intake);
 	assert_int_equal(count_fds(), before);
@@ -120,11 +141,36 @@ static void the_tunnels_own_key_is_no_peers(void **state)
 	struct intake *intake = begin(true);
 
 	(void)state;
-	assert_int_equal(add_slot(intake, PRIVSEP_PRIVATE_KEY, key_file(RIG_KEY_A)), 0);
-	add_peer(intake, RIG_PUBLIC_A);
+	assert_int_equal(add_slot(intake, PRIVSEP_KEYS_FD, key_file(RIG_KEY_A)), 0);
+	add_good_peer(intake, RIG_PUBLIC_A);
 	assert_int_equal(intake_apply(intake, rig->tunnel, now, reason), -EADDRINUSE);
 	assert_non_null(strstr(reason, "public key of the tunnel itself"));
 	intake_free(intake);
+	rig_free(rig);
+}
+
+static void each_peer_gets_the_key_of_its_place(void **state)
+{
+	struct rig *rig = rig_new();
+	struct intake *intake = begin(true);
+	char *answer;
+
+	(void)state;
+	assert_int_equal(add_slot(intake, PRIVSEP_KEYS_FD, two_keys(RIG_KEY_A, RIG_KEY_B)), 0);
+	assert_int_equal(add_peer(intake, RIG_PEER_1, true), -EINVAL);
+	assert_non_null(strstr(reason, "preshared key of "));
+	intake_free(intake);
+
+	intake = begin(true);
+	assert_int_equal(add_slot(intake, PRIVSEP_KEYS_FD, two_keys(RIG_KEY_A, RIG_KEY_B)), 0);
+	add_good_peer(intake, RIG_PEER_1);
+	assert_int_equal(add_peer(intake, RIG_PEER_2, true), 0);
+	assert_int_equal(intake_apply(intake, rig->tunnel, now, reason), 0);
+	intake_free(intake);
+	answer = rig_ask(rig, "get=1\n\n");
+	assert_non_null(strstr(answer, "private_key="));
+	assert_non_null(strstr(strstr(answer, RIG_PEER_2), "preshared_key=" RIG_KEY_B "\n"));
+	free(answer);
 	rig_free(rig);
 }
 
@@ -135,15 +181,15 @@ static void a_peer_goes_when_its_key_becomes_our_own(void **state)
 	struct intake *intake = begin(true);
 
 	(void)state;
-	add_peer(intake, RIG_PUBLIC_A);
-	add_peer(intake, RIG_PEER_1);
+	add_good_peer(intake, RIG_PUBLIC_A);
+	add_good_peer(intake, RIG_PEER_1);
 	assert_int_equal(intake_apply(intake, rig->tunnel, now, reason), 0);
 	intake_free(intake);
 	assert_int_equal(device_peer_count(rig->tunnel->device), 2);
 
 	intake = begin(true);
-	assert_int_equal(add_slot(intake, PRIVSEP_PRIVATE_KEY, key_file(RIG_KEY_A)), 0);
-	add_peer(intake, RIG_PEER_1);
+	assert_int_equal(add_slot(intake, PRIVSEP_KEYS_FD, key_file(RIG_KEY_A)), 0);
+	add_good_peer(intake, RIG_PEER_1);
 	assert_int_equal(intake_apply(intake, rig->tunnel, now, reason), 0);
 	intake_free(intake);
 	assert_int_equal(device_peer_count(rig->tunnel->device), 1);
@@ -160,9 +206,9 @@ static void of_a_peer_that_is_told_twice_the_last_word_counts(void **state)
 	struct prefix prefix;
 
 	(void)state;
-	add_peer(intake, RIG_PEER_1);
+	add_good_peer(intake, RIG_PEER_1);
 	assert_int_equal(add_prefix(intake, "10.0.0.0/8"), 0);
-	add_peer(intake, RIG_PEER_1);
+	add_good_peer(intake, RIG_PEER_1);
 	assert_int_equal(add_prefix(intake, "172.16.0.0/12"), 0);
 	assert_int_equal(intake_apply(intake, rig->tunnel, now, reason), 0);
 	intake_free(intake);
@@ -188,8 +234,8 @@ static void a_configured_tunnel_shakes_hands_whenever_it_comes_up(void **state)
 	struct intake *intake = begin(true);
 
 	(void)state;
-	assert_int_equal(add_slot(intake, PRIVSEP_PRIVATE_KEY, key_file(RIG_KEY_A)), 0);
-	add_peer(intake, RIG_PEER_1);
+	assert_int_equal(add_slot(intake, PRIVSEP_KEYS_FD, key_file(RIG_KEY_A)), 0);
+	add_good_peer(intake, RIG_PEER_1);
 	assert_int_equal(intake_apply(intake, rig->tunnel, now, reason), 0);
 	intake_free(intake);
 	assert_int_equal(attempts(rig), 1);
@@ -213,6 +259,7 @@ int main(void)
 		cmocka_unit_test(a_batch_that_is_given_up_leaves_no_descriptor_open),
 		cmocka_unit_test(a_tunnel_that_goes_takes_its_batch_along),
 		cmocka_unit_test(the_tunnels_own_key_is_no_peers),
+		cmocka_unit_test(each_peer_gets_the_key_of_its_place),
 		cmocka_unit_test(a_peer_goes_when_its_key_becomes_our_own),
 		cmocka_unit_test(of_a_peer_that_is_told_twice_the_last_word_counts),
 		cmocka_unit_test(a_configured_tunnel_shakes_hands_whenever_it_comes_up),

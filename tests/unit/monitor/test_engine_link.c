@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/channel.h"
+#include "base/memfd.h"
 #include "vpnd/monitor/engine_link.h"
 #include "vpnd/monitor/tell.h"
 
@@ -152,23 +153,22 @@ static void check_state(struct fixture *f, int fd, bool fine)
 
 static void state_that_is_sealed_is_taken(void **state)
 {
-	check_state(*state, make_state(PRIVSEP_STATE_MAX, 0, privsep_state_seals), true);
+	check_state(*state, make_state(PRIVSEP_STATE_MAX, 0, memfd_seals), true);
 }
 
 static void state_that_can_change_is_refused(void **state)
 {
-	check_state(*state, make_state(1, 0, privsep_state_seals & ~F_SEAL_GROW), false);
+	check_state(*state, make_state(1, 0, memfd_seals & ~F_SEAL_GROW), false);
 }
 
 static void state_that_is_too_long_is_refused(void **state)
 {
-	check_state(*state, make_state(PRIVSEP_STATE_MAX + 1, 0, privsep_state_seals), false);
+	check_state(*state, make_state(PRIVSEP_STATE_MAX + 1, 0, memfd_seals), false);
 }
 
 static void state_that_holds_memory_past_its_end_is_refused(void **state)
 {
-	check_state(
-		*state, make_state(1, PRIVSEP_STATE_MAX + (1 << 12), privsep_state_seals), false);
+	check_state(*state, make_state(1, PRIVSEP_STATE_MAX + (1 << 12), memfd_seals), false);
 }
 
 static void state_that_is_no_file_is_refused(void **state)

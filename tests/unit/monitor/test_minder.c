@@ -266,7 +266,7 @@ static struct held *hold(const struct vpnd_conf *conf)
 		.peers = calloc(1, sizeof(*h->peers)),
 		.state_fd = -1};
 	assert_non_null(h->peers);
-	assert_int_equal(keyfds_open(h->conf, &h->keys, err, sizeof(err)), 0);
+	assert_int_equal(keyset_open(h->conf, &h->keys, err, sizeof(err)), 0);
 	return h;
 }
 
