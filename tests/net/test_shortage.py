@@ -114,6 +114,11 @@ def test_thousands_of_preshared_keys_need_no_descriptor_each(site):
     assert gate.works(60)
     old = gate.vpnd.kill_engine()
     wait_until(lambda: gate.vpnd.engine not in (None, old), "a new engine", 60)
+    assert gate.works(60)
+    wait_until(lambda: "the engine is ready" in gate.vpnd.log(), "it is told", 60)
+    gate.tunnel["peers"][-1]["persistent_keepalive"] = 25
+    gate.vpnd.write(vpnd_config(gate.tunnel))
+    gate.vpnd.reload()
     assert gate.works(60) and not gate.vpnd.log().count("killing the engine")
 
 

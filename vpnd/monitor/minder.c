@@ -132,7 +132,7 @@ static void on_peer_state(struct monitor *m, struct held *h, const struct privse
 		return;
 	h->peers[i].down = !told->up;
 	log_escape(told->reason, strlen(told->reason), reason, sizeof(reason));
-	log_notice_limited(&m->told, clock_mono(), "tunnel %s: peer %s is %s%s%s", h->name,
+	log_notice_limited(&m->peers, clock_mono(), "tunnel %s: peer %s is %s%s%s", h->name,
 		vpnd_conf_peer_label(&h->conf->peers[i], label), told->up ? "up" : "down",
 		reason[0] ? ": " : "", reason);
 	note_peer(m, h, vpnd_conf_peer_label(&h->conf->peers[i], label), told->up, reason);
@@ -153,11 +153,11 @@ static void on_path_mtu(struct monitor *m, struct held *h, const struct privsep_
 	h->peers[i].pmtu = told->mtu;
 	vpnd_conf_peer_label(&h->conf->peers[i], label);
 	if (told->mtu && (mattered || told->mtu < h->mtu))
-		log_notice_limited(&m->told, clock_mono(),
+		log_notice_limited(&m->peers, clock_mono(),
 			"tunnel %s: packets of up to %u bytes pass to peer %s", h->name, told->mtu,
 			label);
 	else if (!told->mtu)
-		log_notice_limited(&m->told, clock_mono(),
+		log_notice_limited(&m->peers, clock_mono(),
 			"tunnel %s: what passes to peer %s cannot be measured", h->name, label);
 	reconcile_soon(m->reconcile);
 }

@@ -42,7 +42,8 @@
 #define STATE_DIR "/var/lib/gatehouse"
 #define STOP_TIMEOUT_US (3 * US_PER_S)
 #define PATH_SIZE SOCKETS_PATH
-#define TOLD_PER_MINUTE 120   /* log lines: hundreds of peers may go down at once */
+#define TOLD_PER_MINUTE 120   /* log lines */
+#define PEERS_PER_MINUTE 120  /* log lines: thousands of peers may go down at once */
 #define MOVES_PER_MINUTE 1000 /* log lines: each may have hundreds of prefixes */
 #define RELOADS_PER_MINUTE 120
 
@@ -502,6 +503,7 @@ int monitor_main(const struct monitor_options *options)
 		.instance = INSTANCE_NONE,
 		.control = SOCKFILE_NONE,
 		.told = LOG_LIMIT_INIT(TOLD_PER_MINUTE),
+		.peers = LOG_LIMIT_INIT(PEERS_PER_MINUTE),
 		.moves = LOG_LIMIT_INIT(MOVES_PER_MINUTE),
 		.reloads = LOG_LIMIT_INIT(RELOADS_PER_MINUTE)};
 	r = receive(m);

@@ -64,7 +64,8 @@ struct monitor {
 	struct engine_link *link; /* NULL while there is no engine */
 	bool engine_ready;        /* it has carried out all that it was told */
 	unsigned int engine_restarts;
-	struct log_limit told, moves;  /* lines that the engine can provoke; those about routes */
+	struct log_limit told; /* lines that the engine can provoke, but for the next two: */
+	struct log_limit peers, moves; /* lines about peers, and about routes */
 	struct log_limit changes;      /* of peers that it tells of */
 	struct log_limit reloads;      /* that it asks for */
 	struct watchdog *watchdog;     /* of the engine that is ready */
