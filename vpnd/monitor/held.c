@@ -44,6 +44,22 @@ static struct held *allocate(uint32_t slot, const char *name, const struct vpnd_
 	return h;
 }
 
+/* A set that has its keys, and nothing else yet. */
+static int begin(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *conf,
+	const struct vpnd_speed_conf *speed, struct held **out, char *err, size_t errlen)
+{
+	__attribute__((cleanup(held_freep))) struct held *h = allocate(slot, name, conf, speed);
+	int r = h ? 0 : -ENOMEM;
+
+	if (!h)
+		snprintf(err, errlen, "out of memory");
+	else if (conf)
+		r = keyset_open(conf, &h->keys, err, errlen);
+	if (r == 0)
+		*out = cleanup_take(h);
+	return r;
+}
+
 static void close_queues(struct held *h)
 {
 	while (h->n_queue_fds > 0)
@@ -92,15 +108,9 @@ int held_new(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *con
 	const struct vpnd_speed_conf *speed, struct held *const all[static PRIVSEP_TUNNELS],
 	struct held **out, char *err, size_t errlen)
 {
-	__attribute__((cleanup(held_freep))) struct held *h = allocate(slot, name, conf, speed);
-	int r = 0;
+	__attribute__((cleanup(held_freep))) struct held *h = NULL;
+	int r = begin(slot, name, conf, speed, &h, err, errlen);
 
-	if (!h) {
-		snprintf(err, errlen, "out of memory");
-		return -ENOMEM;
-	}
-	if (conf)
-		r = keyset_open(conf, &h->keys, err, errlen);
 	if (r == 0)
 		r = open_udp(h, all, err, errlen);
 	if (r == 0)
@@ -168,15 +178,9 @@ int held_adopt(uint32_t slot, const char *name, const struct vpnd_tunnel_conf *c
 	const struct vpnd_speed_conf *speed, struct handover_tunnel *from, struct held **out,
 	char *err, size_t errlen)
 {
-	__attribute__((cleanup(held_freep))) struct held *h = allocate(slot, name, conf, speed);
-	int r = 0;
+	__attribute__((cleanup(held_freep))) struct held *h = NULL;
+	int r = begin(slot, name, conf, speed, &h, err, errlen);
 
-	if (!h) {
-		snprintf(err, errlen, "out of memory");
-		return -ENOMEM;
-	}
-	if (conf)
-		r = keyset_open(conf, &h->keys, err, errlen);
 	if (r < 0)
 		return r;
 	snprintf(err, errlen, "tunnel %s: what was handed over does not fit", name);
@@ -293,15 +297,9 @@ static void inherit_peers(const struct held *old, struct held *h)
 int held_renew(const struct held *old, const struct vpnd_tunnel_conf *conf,
 	struct held *const all[static PRIVSEP_TUNNELS], struct held **out, char *err, size_t errlen)
 {
-	__attribute__((cleanup(held_freep))) struct held *h =
-		allocate(old->slot, old->name, conf, &old->speed);
-	int r;
+	__attribute__((cleanup(held_freep))) struct held *h = NULL;
+	int r = begin(old->slot, old->name, conf, &old->speed, &h, err, errlen);
 
-	if (!h) {
-		snprintf(err, errlen, "out of memory");
-		return -ENOMEM;
-	}
-	r = keyset_open(conf, &h->keys, err, errlen);
 	if (r < 0)
 		return r;
 	inherit_peers(old, h);
