@@ -2,8 +2,10 @@
 /*
  * What the parts of the monitor share. Who changes what:
  *
- *   monitor.c   life: start-up in the order that cannot leak, stop
- *   minder.c    the engine's life, and what it asks for
+ *   monitor.c   life: signals, stop
+ *   start.c     start-up in the order that cannot leak
+ *   minder.c    the engine's life
+ *   requests.c  what it asks for and tells
  *   kernel.c    interfaces, addresses and routes
  *   reload.c    from one config to the next
  *   changes.c   what on_state_change is told
@@ -103,6 +105,15 @@ void monitor_stopped(struct monitor *m);
 /* Fill m->tunnels from the slots and the config. */
 void monitor_order_tunnels(struct monitor *m);
 
+/* Do what signals ask for from now on. Returns 0 or a negative errno. */
+int monitor_watch_signals(struct monitor *m);
+
+/* --- start.c ------------------------------------------------------------------------------------
+ */
+
+/* All until the first engine runs. Returns 0 or a negative errno. */
+int start_up(struct monitor *m);
+
 /* --- minder.c -----------------------------------------------------------------------------------
  */
 
@@ -119,6 +130,12 @@ void minder_stop(struct monitor *m);
 
 /* Look up the names of the peers of a tunnel. */
 void minder_resolve(struct monitor *m, const struct held *h);
+
+/* --- requests.c ---------------------------------------------------------------------------------
+ */
+
+/* Take a message of the engine's: engine_link_upcalls, with the monitor as `arg`. */
+void requests_take(void *arg, const union privsep_message *msg, int fd);
 
 /* --- kernel.c -----------------------------------------------------------------------------------
  */
