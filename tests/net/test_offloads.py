@@ -6,10 +6,12 @@
 import ctypes
 import fcntl
 import os
+import pathlib
 import re
 import signal
 import socket
 import struct
+import subprocess
 
 import pytest
 
@@ -38,6 +40,7 @@ SYS_PIDFD_GETFD = 438
 WRONG = re.compile(r"\(incorrect|bad (udp )?cksum")  # as tcpdump says it
 SIOCETHTOOL, ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO = 0x8946, 0x17, 0x1f, 0x24
 SO_NO_CHECK = 11
+REFUSE_FRAMES = pathlib.Path(__file__).parent / "lab" / "refuse_frames.c"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -237,6 +240,28 @@ def test_refused_segmentation_loses_nothing_and_is_said_once(site, lanes):
     assert "udp4_coalescing" in tunnel["offloads"]
     assert tunnel["fallbacks"]["udp"] >= 1
     assert tunnel["drops"]["udp_refused"] == 0
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_refused_frames_lose_nothing_and_cost_no_other_kind(site, lanes, monkeypatch):
+    Whoami(site.app)
+    library = site.dir / "refuse_frames.so"
+    subprocess.run(["gcc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library, REFUSE_FRAMES],
+                   check=True)
+    with monkeypatch.context() as patch:
+        patch.setenv("LD_PRELOAD", str(library))
+        patch.setenv("ASAN_OPTIONS", "verify_asan_link_order=0")
+        gate = start_gate(site, {"lanes": lanes})
+    for family in (4, 6):
+        got = flow.arrives(site.host, site.app, APP[family], count=1000)
+        assert got.broken == 0
+        assert got.numbers == list(range(1000))
+        assert send_bulk(site.host, APP[family], BULK)
+    tunnel, = gate.ctl.status()[1]["tunnels"]
+    assert [name for name in OFFLOADS if name not in tunnel["offloads"]] == ["tun_udp4", "tun_udp6"]
+    assert tunnel["fallbacks"]["tun"] >= 2
+    assert tunnel["drops"]["tun_refused"] == 0
+    assert gate.vpnd.log().count("refuses large frames for the TUN") == 1
 
 
 def test_path_narrower_than_the_tunnel_takes_fragments(site):
