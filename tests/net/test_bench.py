@@ -18,11 +18,13 @@ def output(*command, timeout=60):
 
 
 def test_bench_brings_up_both_gateways_and_measures_them(tmp_path):
-    said = output(TREE / "scripts" / "bench", "--only", "vpnd", "--figures", "bidir", "--rounds", 1,
-                  "--seconds", 1, "--into", tmp_path)
+    said = output(TREE / "scripts" / "bench", "--only", "routed,vpnd,relay", "--figures", "bidir",
+                  "--rounds", 1, "--seconds", 1, "--into", tmp_path)
     assert "both ways" in said and "memory MB" in said
     result = json.loads((tmp_path / "bench.json").read_text())
-    assert result["medians"]["vpnd"]["bidir4_1"] > 0.01
+    for contender in ("routed", "vpnd", "relay"):
+        assert result["medians"][contender]["bidir4_1"] > 0.01
+    assert result["kernel"] in said and result["cpu"] in said
     xml.etree.ElementTree.parse(tmp_path / "bench.svg")
 
 
