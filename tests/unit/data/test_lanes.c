@@ -27,7 +27,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "tests/oracle/leftovers.h"
 #include "vpnd/data/road.h"
+#include "vpnd/proto/core.h"
 #include "vpnd/proto/crypto.h"
 #include "vpnd/proto/guard.h"
 #include "vpnd/proto/peer.h"
@@ -529,6 +531,35 @@ static void what_lanes_count_and_give_up_is_gathered(void **state)
 		close_end(&ends[i]);
 }
 
+/* Whoever holds a session last wipes it, on whatever thread. */
+static void no_key_stays_in_memory_once_lanes_let_go(void **state)
+{
+	struct leftovers keys[2];
+	const struct session *session;
+
+	(void)state;
+	open_ends(2, 2);
+	for (uint32_t number = 1; number <= 50; number++) {
+		send_packet(&ends[0], number % FLOWS, number);
+		comes_alone(&ends[1], number);
+	}
+	lock(&ends[0]);
+	session = device_peer_next(ends[0].device, NULL)->current;
+	leftovers_note(&keys[0], session->send.secret);
+	leftovers_note(&keys[1], session->receive.secret);
+	unlock(&ends[0]);
+	assert_true(leftovers_count(&keys[0]) > 0 && leftovers_count(&keys[1]) > 0);
+	for (size_t i = 0; i < 2; i++) {
+		lock(&ends[i]);
+		device_peer_remove(ends[i].device, device_peer_next(ends[i].device, NULL));
+		road_stop(ends[i].road);
+		unlock(&ends[i]);
+	}
+	assert_int_equal(leftovers_count(&keys[0]) + leftovers_count(&keys[1]), 0);
+	for (size_t i = 0; i < 2; i++)
+		close_end(&ends[i]);
+}
+
 static void two_lanes_keep_the_order_of_flows_whatever_changes(void **state)
 {
 	(void)state;
@@ -546,6 +577,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_packet_alone_is_never_left_lying),
 		cmocka_unit_test(what_lanes_count_and_give_up_is_gathered),
+		cmocka_unit_test(no_key_stays_in_memory_once_lanes_let_go),
 		cmocka_unit_test(two_lanes_keep_the_order_of_flows_whatever_changes),
 		cmocka_unit_test(many_lanes_and_one_keep_the_order_of_flows_whatever_changes),
 	};
