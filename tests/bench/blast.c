@@ -4,7 +4,7 @@
  * of them arrives.
  *
  *     blast send ADDRESS PORT SIZE MILLISECONDS [runs]
- *     blast receive PORT
+ *     blast receive PORT [SILENCE_MS]
  *
  * iperf3 sends and receives one datagram a system call and is itself the bottleneck at 64 bytes, so
  * both ends work in batches here. Without `runs` each datagram is a packet of its own on the way,
@@ -13,7 +13,7 @@
  * for UDP_GRO, so that what was kept together is counted at its worth.
  *
  * A datagram begins with its sequence number. The receiver says "ready", counts from the first to
- * the last that comes, ends when SILENCE_MS long none came, and prints one line of JSON.
+ * the last that comes, ends when for SILENCE_MS (500) none came, and prints one line of JSON.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -37,6 +37,7 @@ enum {
 	SIZE_MAX_UDP = 65507,
 	PATIENCE_MS = 10000, /* for the first datagram */
 	SILENCE_MS = 500,
+	SILENCE_MS_MAX = 10000,
 	RECEIVE_BUFFER = 16 << 20,
 	LOWEST_PRIORITY = 19,
 };
@@ -200,7 +201,8 @@ static void count(struct tally *tally, const uint8_t *bytes, size_t len, size_t 
 	tally->bytes += len;
 }
 
-static void receive_until_silent(int fd, struct tally *tally, uint8_t (*buffers)[SIZE_MAX_UDP])
+static void receive_until_silent(
+	int fd, uint32_t silence_ms, struct tally *tally, uint8_t (*buffers)[SIZE_MAX_UDP])
 {
 	uint8_t beside[BATCH][CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint32_t))];
 	struct mmsghdr messages[BATCH];
@@ -222,7 +224,7 @@ static void receive_until_silent(int fd, struct tally *tally, uint8_t (*buffers)
 		tally->last_ns = now_ns();
 		if (!tally->first_ns) {
 			tally->first_ns = tally->last_ns;
-			set_patience(fd, SILENCE_MS);
+			set_patience(fd, (int)silence_ms);
 		}
 		for (int i = 0; i < n; i++)
 			count(tally, buffers[i], messages[i].msg_len,
@@ -230,7 +232,7 @@ static void receive_until_silent(int fd, struct tally *tally, uint8_t (*buffers)
 	}
 }
 
-static int receive_all(uint16_t port)
+static int receive_all(uint16_t port, uint32_t silence_ms)
 {
 	_cleanup_close_ int fd = open_receiver(port);
 	_cleanup_free_ uint8_t(*buffers)[SIZE_MAX_UDP] = calloc(BATCH, sizeof(*buffers));
@@ -243,7 +245,7 @@ static int receive_all(uint16_t port)
 	set_patience(fd, PATIENCE_MS);
 	puts("ready");
 	fflush(stdout);
-	receive_until_silent(fd, &tally, buffers);
+	receive_until_silent(fd, silence_ms, &tally, buffers);
 	printf("{\"datagrams\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"late\": %" PRIu64
 	       ", \"overflowed\": %" PRIu32 ", \"seconds\": %.6f}\n",
 		tally.datagrams, tally.bytes, tally.late, tally.overflowed,
@@ -271,9 +273,11 @@ int main(int argc, char **argv)
 		return send_all(argv[2], (uint16_t)number(argv[3], 1, UINT16_MAX),
 			number(argv[4], SIZE_MIN, SIZE_MAX_UDP), number(argv[5], 1, 1000000),
 			in_runs);
-	if (argc == 3 && !strcmp(argv[1], "receive"))
-		return receive_all((uint16_t)number(argv[2], 1, UINT16_MAX));
-	fputs("usage: blast send ADDRESS PORT SIZE MILLISECONDS [runs] | blast receive PORT\n",
+	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "receive"))
+		return receive_all((uint16_t)number(argv[2], 1, UINT16_MAX),
+			argc == 4 ? number(argv[3], 1, SILENCE_MS_MAX) : SILENCE_MS);
+	fputs("usage: blast send ADDRESS PORT SIZE MILLISECONDS [runs] | blast receive PORT "
+	      "[SILENCE_MS]\n",
 		stderr);
 	return 2;
 }

@@ -31,10 +31,11 @@ REPAIR_MS = 200
 REPAIRS = 20
 UDP_PORT, TCP_PORT = 5000, 5001
 CLIENT_PORTS = "32768 36863"
-ROUNDS = {"connections": 3, "packets": 6}        # in each place
-SECONDS = {"connections": 1.5, "packets": 0.25}  # of a turn
-# Before a turn of connections: ports are used up, and natd has found out that a core is busy.
+ROUNDS = 12  # in each place
+SECONDS = {"connections": 0.4, "packets": 0.2}  # of a turn
+# Before those of connections: ports are used up, and natd has found out that a core is busy.
 WARM_UP_SECONDS = 1.0
+SILENCE_MS = 100
 SENDER, RECEIVER = (("taskset", "-c", core) for core in (min(os.sched_getaffinity(0)),
                                                          max(os.sched_getaffinity(0))))
 BARE = """
@@ -47,22 +48,17 @@ table ip bare {
 """
 
 
-def connect_for(site, seconds):
+def connections_per_s(site, seconds):
     done = site.app.run(*SENDER, PROGRAMS / "connects", "ask", WEB[4], TCP_PORT, int(seconds * 1000))
     got = json.loads(done.stdout)
     assert got["failed"] == 0, got
     return got["made"] / got["seconds"]
 
 
-def connections_per_s(site, seconds):
-    connect_for(site, WARM_UP_SECONDS)
-    return connect_for(site, seconds)
-
-
 def packets_per_s(site, seconds):
     """What arrives of one flow of small packets, sent as fast as they go out."""
     receiver = subprocess.Popen(
-        site.web.command(*RECEIVER, PROGRAMS / "blast", "receive", UDP_PORT),
+        site.web.command(*RECEIVER, PROGRAMS / "blast", "receive", UDP_PORT, SILENCE_MS),
         stdout=subprocess.PIPE, text=True)
     assert receiver.stdout.readline() == "ready\n"
     site.app.run(*SENDER, PROGRAMS / "blast", "send", WEB[4], UDP_PORT, PACKET_BYTES,
@@ -140,8 +136,10 @@ JUDGED = ("rules", "natd")
 
 def all_rounds(placed, turns, rounds, seconds):
     """Every contender's turns where it is now."""
+    for each in placed.values():
+        connections_per_s(each.site, WARM_UP_SECONDS)
     for figure, measured in FIGURES.items():
-        for _ in range(rounds[figure]):
+        for _ in range(rounds):
             for name in random.sample(list(placed), len(placed)):
                 turns[figure][name].append(measured(placed[name].site, seconds[figure]))
 
@@ -196,12 +194,12 @@ def repair(site):
     return {"p50_ms": statistics.median(took), "max_ms": max(took), "natd_max_ms": max(told)}
 
 
-def measure(places=len(CONTENDERS), rounds=None, seconds=None):
+def measure(places=len(CONTENDERS), rounds=ROUNDS, seconds=SECONDS):
     with Site() as site:
         repaired = repair(site)
     with contextlib.ExitStack() as stack:
         turns = compare([stack.enter_context(Site()) for _ in CONTENDERS], places,
-                        rounds or ROUNDS, seconds or SECONDS)
+                        rounds, seconds)
     return {"repair": repaired, "turns": turns,
             **{figure: shares(turns[figure]) for figure in FIGURES}}
 

@@ -73,8 +73,7 @@ def test_blast_counts_what_arrives_one_by_one_and_in_runs(site):
 def test_nat_is_measured_beside_a_bare_masquerade():
     code = (f"import sys; sys.path[:0] = [{str(TREE / 'tests')!r}, {str(TREE / 'tests' / 'net')!r}]\n"
             "from bench import nat; import json\n"
-            "turn = dict.fromkeys(nat.FIGURES, 0.2)\n"
-            "print(json.dumps(nat.measure(1, dict.fromkeys(nat.FIGURES, 1), turn)))")
+            "print(json.dumps(nat.measure(1, 1, dict.fromkeys(nat.FIGURES, 0.2))))")
     result = json.loads(output(TREE / "scripts" / "enclosed", sys.executable, "-B", "-c", code))
     for figure in ("connections", "packets"):
         assert set(result[figure]) == {"bare", "bare, followed", "rules", "natd",
