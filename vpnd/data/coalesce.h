@@ -30,7 +30,7 @@ enum {
 };
 
 enum {
-	COALESCE_PACKETS = 256,               /* that one batch may hold at most */
+	COALESCE_PACKETS = PACKET_BATCH,      /* that one batch may hold at most */
 	COALESCE_SEGMENTS = 128,              /* packets of one frame */
 	COALESCE_IOV = 2 + COALESCE_SEGMENTS, /* virtio header, headers, payloads */
 	COALESCE_HEADER_MAX = 40 + 60,        /* bytes: IPv6 and TCP with all options */
