@@ -11,7 +11,7 @@
  *   dstnat           nat      forwarded ports are sent to their inside host
  *   forward          filter   known flows are counted (inbound, outbound) and pass at once; new
  *                             flows pass if a subnet of ours starts them and there is a port for
- *                             them
+ *                             them; what comes by an uplink must belong to a flow of an uplink
  *   input            filter   invalid packets are kept from killing this host's connections
  *   srcnat           nat      new flows of a subnet get their public address and port
  *   leak             filter   the last look: nothing for a tunnel, nothing with a private source

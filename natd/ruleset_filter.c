@@ -72,19 +72,24 @@ static void write_own(struct ruleset_out *out)
 
 /* --- forward ---------------------------------------------------------------------------------- */
 
-/* Of a flow whose first packet passed all of these chains, whether or not it was answered yet. */
-#define KNOWN "ct status confirmed accept"
+/*
+ * Of a flow whose first packet passed all of these chains, whether or not it was answered yet. One
+ * that comes by an uplink must be translated, too: flows that go through a tunnel are known as
+ * well, and anybody on the uplink's wire could forge a packet of theirs.
+ */
+#define KNOWN " ct status confirmed accept"
+#define KNOWN_OUTSIDE " ct status confirmed,snat / confirmed,snat accept"
 
 /* One way through an uplink: how packets are counted by the subnet that they come from or go to. */
 struct direction {
-	const char *chain, *interface, *address;
+	const char *chain, *address, *known;
 	char *(*counter)(const struct prefix *, char[static RULESET_NAME_SIZE]);
+	bool inward;
 };
 
-static const struct direction directions[] = {
-	{"inbound", "iifname", "daddr", ruleset_counter_in},
-	{"outbound", "oifname", "saddr", ruleset_counter_out},
-};
+static const struct direction inbound = {
+	"inbound", "daddr", KNOWN_OUTSIDE, ruleset_counter_in, true};
+static const struct direction outbound = {"outbound", "saddr", KNOWN, ruleset_counter_out, false};
 
 /* Known flows go no further than where they are counted. */
 static void write_counts(struct ruleset_out *out, const struct direction *direction,
@@ -93,12 +98,14 @@ static void write_counts(struct ruleset_out *out, const struct direction *direct
 	char prefix[PREFIX_STRLEN], name[RULESET_NAME_SIZE];
 
 	for (size_t i = 0; i < out->conf->n_subnets; i++) {
-		const struct prefix *subnet = &out->subnets[i]->prefix;
+		const struct natd_subnet *subnet = out->subnets[i];
+		bool judged_later = direction->inward && natd_translation_of(subnet) == NATD_NONE;
 
-		if (subnet->addr.family == words->family)
-			ruleset_rule(out, "%s %s %s counter name \"%s\" " KNOWN, words->ip,
-				direction->address, ruleset_prefix(subnet, prefix),
-				direction->counter(subnet, name));
+		if (subnet->prefix.addr.family == words->family)
+			ruleset_rule(out, "%s %s %s counter name \"%s\"%s", words->ip,
+				direction->address, ruleset_prefix(&subnet->prefix, prefix),
+				direction->counter(&subnet->prefix, name),
+				judged_later ? "" : direction->known);
 	}
 }
 
@@ -124,15 +131,23 @@ static void write_count_map(struct ruleset_out *out, const struct direction *dir
 
 static void write_direction(struct ruleset_out *out, const struct direction *direction)
 {
+	bool mapped = false;
+
 	ruleset_chain(out, direction->chain);
 	for (size_t i = 0; i < 2; i++) {
 		const struct ruleset_words *w = &ruleset_words[i];
 
-		if (ruleset_is_compared(out, RULESET_SUBNETS, w->family))
+		if (ruleset_is_compared(out, RULESET_SUBNETS, w->family)) {
 			write_counts(out, direction, w);
-		else if (ruleset_has(out, RULESET_SUBNETS, w->family))
+		} else if (ruleset_has(out, RULESET_SUBNETS, w->family)) {
 			write_count_map(out, direction, w);
+			mapped = true;
+		}
 	}
+	if (mapped)
+		ruleset_rule(out, "%s", direction->known + 1);
+	if (direction->inward)
+		ruleset_rule(out, "goto from_uplink");
 	ruleset_end(out);
 }
 
@@ -157,6 +172,13 @@ static void write_from_tunnels(struct ruleset_out *out)
 	}
 }
 
+void ruleset_known(struct ruleset_out *out)
+{
+	ruleset_rule(out, "ct status confirmed accept");
+	ruleset_rule(out, "ct state established,related accept");
+	ruleset_rule(out, "ct state invalid goto drop_invalid");
+}
+
 static void write_forward(struct ruleset_out *out)
 {
 	char from_subnet[] = "goto from_subnet?";
@@ -164,18 +186,14 @@ static void write_forward(struct ruleset_out *out)
 	ruleset_base_chain(out, "forward", "filter hook forward priority filter; policy drop");
 	ruleset_note(out, "No larger segments than fit through the narrower way, there or back.");
 	ruleset_rule(out, "tcp flags syn tcp option maxseg size set rt mtu");
-	for (size_t i = 0; i < 2; i++)
-		ruleset_rule(out, "%s %s jump %s", directions[i].interface, out->uplinks,
-			directions[i].chain);
+	ruleset_rule(out, "iifname %s goto inbound", out->uplinks);
+	ruleset_rule(out, "oifname %s jump outbound", out->uplinks);
 	/*
 	 * Not by a map of verdicts: a packet that is under way while somebody deletes the table
 	 * finds nothing in its sets any more, and would be taken for a new flow's.
 	 */
 	ruleset_note(out, "Known flows go no further than here.");
-	ruleset_rule(out, KNOWN);
-	ruleset_rule(out, "ct state established,related accept");
-	ruleset_rule(out, "ct state invalid goto drop_invalid");
-	ruleset_rule(out, "iifname %s goto from_uplink", out->uplinks);
+	ruleset_known(out);
 	for (size_t i = 0; i < 2; i++) {
 		const struct ruleset_words *w = &ruleset_words[i];
 
@@ -267,8 +285,8 @@ void ruleset_filter(struct ruleset_out *out)
 {
 	write_own(out);
 	write_forward(out);
-	for (size_t i = 0; i < 2; i++)
-		write_direction(out, &directions[i]);
+	write_direction(out, &inbound);
+	write_direction(out, &outbound);
 	write_drop_invalid(out);
 	write_input(out);
 	write_leak(out);

@@ -143,6 +143,7 @@ void ruleset_choices(struct ruleset_out *out, enum ruleset_stage stage);
 
 void ruleset_objects(struct ruleset_out *out);   /* counters, timeouts, sets */
 void ruleset_filter(struct ruleset_out *out);    /* own_*, forward, input, leak */
+void ruleset_known(struct ruleset_out *out);     /* in them: known flows, and what can be of none */
 void ruleset_admit(struct ruleset_out *out);     /* who may begin a flow, and how many */
 void ruleset_translate(struct ruleset_out *out); /* dstnat, srcnat */
 

@@ -21,6 +21,7 @@ from lab.waiting import wait_until
 from lab.whoami import Whoami, ask, ask_tcp, ask_udp, connect
 
 SUBNETS = [{"prefix": prefix} for prefix in APP_NET.values()]
+KIND = {4: (socket.AF_INET, socket.SOCK_DGRAM), 6: (socket.AF_INET6, socket.SOCK_DGRAM)}
 APP2 = {4: "10.40.115.10", 6: "fd40:115::10"}
 APP2_NET = {4: "10.40.115.0/24", 6: "fd40:115::/64"}
 
@@ -328,6 +329,37 @@ def test_host_inside_is_taken_for_no_other(site):
     assert status(natd)["drops"]["spoofed"] == len(forged)
 
 
+FORGE = """
+import sys
+from scapy.all import IP, UDP, Ether, IPv6, sendp
+interface, gateway, source, to, port = sys.argv[1:]
+ip = (IPv6 if ":" in to else IP)(src=source, dst=to)
+sendp(Ether(dst=gateway) / ip / UDP(sport=53, dport=int(port)) / b"forged", iface=interface, verbose=False)
+"""
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_nobody_on_the_uplinks_wire_speaks_into_a_flow_to_the_city(site, family):
+    """Known flows are looked at once; this one is known, and never came by an uplink."""
+    app2 = second_subnet(site)  # the City's gateway, for once
+    app2.ip(f"addr add {HOST[4]} dev lo", f"addr add {HOST[6]} dev lo nodad")
+    site.gw.ip("route add 10.241.0.0/16 via 10.40.115.10", "route add fd41:241::/64 via fd40:115::10")
+    natd = Natd(site.gw, natd_config()).start()
+    mac = site.gw.ip_json("link", "show", "uplink")[0]["address"]
+    with site.app.socket(*KIND[family]) as asking, app2.socket(*KIND[family]) as city:
+        asking.settimeout(1)
+        city.bind((HOST[family], 53))
+        asking.sendto(b"who", (HOST[family], 53))
+        _, asker = city.recvfrom(100)
+        assert asker[0] == APP[family]
+        city.sendto(b"true", asker[:2])
+        assert asking.recv(100) == b"true"
+        site.net.run("/usr/bin/python3", "-c", FORGE, "gw", mac, HOST[family], APP[family], asker[1])
+        city.sendto(b"true again", asker[:2])
+        assert asking.recv(100) == b"true again"
+    assert status(natd)["drops"]["spoofed"] == 1
+
+
 BY_TUNNEL = """
 import fcntl, struct, subprocess, sys
 from scapy.all import ICMP, IP
@@ -457,7 +489,7 @@ def test_port_shadowing_works_without_these_rules_and_fails_with_them(site, fami
 
 def _captures_the_tunnel(site, family):
     """Whether what the peer says to the tunnel reaches the host inside instead."""
-    kind = {4: socket.AF_INET, 6: socket.AF_INET6}[family], socket.SOCK_DGRAM
+    kind = KIND[family]
     with site.gw.socket(*kind) as tunnel, site.app.socket(*kind) as shadow, site.web.socket(*kind) as peer:
         for each in (tunnel, shadow, peer):
             each.bind(("", PORT))
