@@ -124,13 +124,7 @@ static void write_from_uplink(struct ruleset_out *out)
 	ruleset_chain(out, "from_uplink");
 	if (out->conf->n_forwards)
 		ruleset_rule(out, "ct status confirmed,dnat / confirmed,dnat accept");
-	for (size_t i = 0; i < 2; i++) {
-		const struct ruleset_words *w = &ruleset_words[i];
-		static const char spoofed[] = "counter name \"drop_spoofed\" drop";
-
-		ruleset_each(out, RULESET_PRIVATE, w, "saddr", spoofed);
-		ruleset_each(out, RULESET_UNTRANSLATED, w, "saddr", spoofed);
-	}
+	ruleset_spoofed(out);
 	ruleset_note(out, "Such as answers to a subnet that is not translated.");
 	ruleset_known(out);
 	for (size_t i = 0; i < 2; i++) {

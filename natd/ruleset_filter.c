@@ -172,6 +172,16 @@ static void write_from_tunnels(struct ruleset_out *out)
 	}
 }
 
+void ruleset_spoofed(struct ruleset_out *out)
+{
+	static const char spoofed[] = "counter name \"drop_spoofed\" drop";
+
+	for (size_t i = 0; i < 2; i++) {
+		ruleset_each(out, RULESET_PRIVATE, &ruleset_words[i], "saddr", spoofed);
+		ruleset_each(out, RULESET_UNTRANSLATED, &ruleset_words[i], "saddr", spoofed);
+	}
+}
+
 void ruleset_known(struct ruleset_out *out)
 {
 	ruleset_rule(out, "ct status confirmed accept");
@@ -230,6 +240,7 @@ static void write_input(struct ruleset_out *out)
 	ruleset_end(out);
 
 	ruleset_chain(out, "unasked");
+	ruleset_spoofed(out);
 	ruleset_note(out, "Any socket of this host will do.");
 	ruleset_rule(out, "socket transparent { 0, 1 } accept");
 	ruleset_rule(out, "counter name \"drop_unsolicited\" drop");

@@ -138,12 +138,15 @@ void ruleset_by_subnet(
 /* The chains between: those that choose an uplink's way, or one address of a pool. */
 void ruleset_choices(struct ruleset_out *out, enum ruleset_stage stage);
 
+/* Rules of several chains: known flows and what can be of none; inside sources from an uplink. */
+void ruleset_known(struct ruleset_out *out);
+void ruleset_spoofed(struct ruleset_out *out);
+
 /* --- the parts, in the order of the text -------------------------------------------------------
  */
 
 void ruleset_objects(struct ruleset_out *out);   /* counters, timeouts, sets */
 void ruleset_filter(struct ruleset_out *out);    /* own_*, forward, input, leak */
-void ruleset_known(struct ruleset_out *out);     /* in them: known flows, and what can be of none */
 void ruleset_admit(struct ruleset_out *out);     /* who may begin a flow, and how many */
 void ruleset_translate(struct ruleset_out *out); /* dstnat, srcnat */
 

@@ -360,6 +360,19 @@ def test_nobody_on_the_uplinks_wire_speaks_into_a_flow_to_the_city(site, family)
     assert status(natd)["drops"]["spoofed"] == 1
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_nobody_on_the_uplinks_wire_passes_for_the_city_before_the_gateway(site, family):
+    """What it serves to the City alone, say."""
+    natd = Natd(site.gw, natd_config()).start()
+    service = Whoami(site.gw, 2222)
+    mac = site.gw.ip_json("link", "show", "uplink")[0]["address"]
+    for source in (HOST[family], APP[family], WEB[family]):
+        site.net.run("/usr/bin/python3", "-c", FORGE, "gw", mac, source, GW[family], 2222)
+    wait_until(lambda: service.seen, "the last has come")
+    assert [host for _, host, _ in service.seen] == [WEB[family]]
+    assert status(natd)["drops"]["spoofed"] == 2
+
+
 BY_TUNNEL = """
 import fcntl, struct, subprocess, sys
 from scapy.all import ICMP, IP
