@@ -48,7 +48,7 @@ static void write_own(struct ruleset_out *out)
 	ruleset_base_chain(out, "own_in", "filter hook prerouting priority raw; policy accept");
 	ruleset_note(out, "What is not tracked cannot be taken over by a translated flow.");
 	ruleset_rule(out,
-		"iifname %s meta l4proto != tcp meta l4proto vmap { icmp : goto own_error4, "
+		"meta l4proto != tcp iifname %s meta l4proto vmap { icmp : goto own_error4, "
 		"udp : goto own_udp, ipv6-icmp : goto own_error6 }",
 		out->uplinks);
 	ruleset_end(out);
@@ -72,40 +72,27 @@ static void write_own(struct ruleset_out *out)
 
 /* --- forward ---------------------------------------------------------------------------------- */
 
-/*
- * Of a flow whose first packet passed all of these chains, whether or not it was answered yet. One
- * that comes by an uplink must be translated, too: flows that go through a tunnel are known as
- * well, and anybody on the uplink's wire could forge a packet of theirs.
- */
-#define KNOWN " ct status confirmed accept"
-#define KNOWN_OUTSIDE " ct status confirmed,snat / confirmed,snat accept"
-
 /* One way through an uplink: how packets are counted by the subnet that they come from or go to. */
 struct direction {
-	const char *chain, *address, *known;
+	const char *chain, *address;
 	char *(*counter)(const struct prefix *, char[static RULESET_NAME_SIZE]);
-	bool inward;
 };
 
-static const struct direction inbound = {
-	"inbound", "daddr", KNOWN_OUTSIDE, ruleset_counter_in, true};
-static const struct direction outbound = {"outbound", "saddr", KNOWN, ruleset_counter_out, false};
+static const struct direction outbound = {"outbound", "saddr", ruleset_counter_out};
+static const struct direction inbound = {"inbound", "daddr", ruleset_counter_in};
 
-/* Known flows go no further than where they are counted. */
-static void write_counts(struct ruleset_out *out, const struct direction *direction,
-	const struct ruleset_words *words)
+static void write_compared_counts(struct ruleset_out *out, const struct direction *direction,
+	const struct ruleset_words *words, const char *then)
 {
 	char prefix[PREFIX_STRLEN], name[RULESET_NAME_SIZE];
 
 	for (size_t i = 0; i < out->conf->n_subnets; i++) {
-		const struct natd_subnet *subnet = out->subnets[i];
-		bool judged_later = direction->inward && natd_translation_of(subnet) == NATD_NONE;
+		const struct prefix *subnet = &out->subnets[i]->prefix;
 
-		if (subnet->prefix.addr.family == words->family)
+		if (subnet->addr.family == words->family)
 			ruleset_rule(out, "%s %s %s counter name \"%s\"%s", words->ip,
-				direction->address, ruleset_prefix(&subnet->prefix, prefix),
-				direction->counter(&subnet->prefix, name),
-				judged_later ? "" : direction->known);
+				direction->address, ruleset_prefix(subnet, prefix),
+				direction->counter(subnet, name), then);
 	}
 }
 
@@ -129,25 +116,46 @@ static void write_count_map(struct ruleset_out *out, const struct direction *dir
 	fputs(" }\n", out->f);
 }
 
-static void write_direction(struct ruleset_out *out, const struct direction *direction)
+/* `then` may be " accept", for what is found soon enough to go no further. */
+static void write_counts(
+	struct ruleset_out *out, const struct direction *direction, const char *then)
 {
-	bool mapped = false;
-
-	ruleset_chain(out, direction->chain);
 	for (size_t i = 0; i < 2; i++) {
 		const struct ruleset_words *w = &ruleset_words[i];
 
-		if (ruleset_is_compared(out, RULESET_SUBNETS, w->family)) {
-			write_counts(out, direction, w);
-		} else if (ruleset_has(out, RULESET_SUBNETS, w->family)) {
+		if (ruleset_is_compared(out, RULESET_SUBNETS, w->family))
+			write_compared_counts(out, direction, w, then);
+		else if (ruleset_has(out, RULESET_SUBNETS, w->family))
 			write_count_map(out, direction, w);
-			mapped = true;
-		}
 	}
-	if (mapped)
-		ruleset_rule(out, "%s", direction->known + 1);
-	if (direction->inward)
-		ruleset_rule(out, "goto from_uplink");
+}
+
+/*
+ * Nearly all packets: of flows of a subnet by an uplink, whose first packets passed all of these
+ * chains, whether or not they were answered yet. They are told by their status alone, and their
+ * way by their addresses, since to look at the name of an interface costs as much as five other
+ * things.
+ */
+#define TRANSLATED "ct status confirmed,snat / confirmed,snat,dnat"
+
+static void write_known(struct ruleset_out *out)
+{
+	ruleset_chain(out, "known");
+	write_counts(out, &outbound, " accept");
+	write_counts(out, &inbound, " accept");
+	ruleset_rule(out, "accept");
+	ruleset_end(out);
+}
+
+static void write_others(struct ruleset_out *out)
+{
+	ruleset_chain(out, outbound.chain);
+	write_counts(out, &outbound, "");
+	ruleset_end(out);
+
+	ruleset_chain(out, inbound.chain);
+	write_counts(out, &inbound, "");
+	ruleset_rule(out, "goto from_uplink");
 	ruleset_end(out);
 }
 
@@ -196,6 +204,11 @@ static void write_forward(struct ruleset_out *out)
 	ruleset_base_chain(out, "forward", "filter hook forward priority filter; policy drop");
 	ruleset_note(out, "No larger segments than fit through the narrower way, there or back.");
 	ruleset_rule(out, "tcp flags syn tcp option maxseg size set rt mtu");
+	ruleset_rule(out, TRANSLATED " goto known");
+	/*
+	 * What comes by an uplink is not let through for its status: flows that go through a tunnel
+	 * are known as well, and anybody on the uplink's wire could forge a packet of theirs.
+	 */
 	ruleset_rule(out, "iifname %s goto inbound", out->uplinks);
 	ruleset_rule(out, "oifname %s jump outbound", out->uplinks);
 	/*
@@ -296,8 +309,8 @@ void ruleset_filter(struct ruleset_out *out)
 {
 	write_own(out);
 	write_forward(out);
-	write_direction(out, &inbound);
-	write_direction(out, &outbound);
+	write_known(out);
+	write_others(out);
 	write_drop_invalid(out);
 	write_input(out);
 	write_leak(out);
