@@ -173,8 +173,7 @@ static void write_from_subnet(struct ruleset_out *out, const struct ruleset_word
 	if (ruleset_has(out, RULESET_EXEMPT, w->family))
 		ruleset_rule(out, "%s daddr @exempt%c accept", w->ip, w->digit);
 	ruleset_note(out, "That network is inside, and has no way at present.");
-	ruleset_rule(out, "%s daddr @subnets%c counter name \"drop_never_uplink\" drop", w->ip,
-		w->digit);
+	ruleset_each(out, RULESET_SUBNETS, w, "daddr", "counter name \"drop_never_uplink\" drop");
 	ruleset_rule(
 		out, "%s daddr @martian%c counter name \"drop_martian\" drop", w->ip, w->digit);
 	if (out->conf->timeouts.reset_expired)

@@ -117,17 +117,13 @@ static void write_count_map(struct ruleset_out *out, const struct direction *dir
 }
 
 /* `then` may be " accept", for what is found soon enough to go no further. */
-static void write_counts(
-	struct ruleset_out *out, const struct direction *direction, const char *then)
+static void write_counts(struct ruleset_out *out, const struct direction *direction,
+	const struct ruleset_words *words, const char *then)
 {
-	for (size_t i = 0; i < 2; i++) {
-		const struct ruleset_words *w = &ruleset_words[i];
-
-		if (ruleset_is_compared(out, RULESET_SUBNETS, w->family))
-			write_compared_counts(out, direction, w, then);
-		else if (ruleset_has(out, RULESET_SUBNETS, w->family))
-			write_count_map(out, direction, w);
-	}
+	if (ruleset_is_compared(out, RULESET_SUBNETS, words->family))
+		write_compared_counts(out, direction, words, then);
+	else if (ruleset_has(out, RULESET_SUBNETS, words->family))
+		write_count_map(out, direction, words);
 }
 
 /*
@@ -141,8 +137,10 @@ static void write_counts(
 static void write_known(struct ruleset_out *out)
 {
 	ruleset_chain(out, "known");
-	write_counts(out, &outbound, " accept");
-	write_counts(out, &inbound, " accept");
+	for (size_t i = 0; i < 2; i++) {
+		write_counts(out, &outbound, &ruleset_words[i], " accept");
+		write_counts(out, &inbound, &ruleset_words[i], " accept");
+	}
 	ruleset_rule(out, "accept");
 	ruleset_end(out);
 }
@@ -150,11 +148,13 @@ static void write_known(struct ruleset_out *out)
 static void write_others(struct ruleset_out *out)
 {
 	ruleset_chain(out, outbound.chain);
-	write_counts(out, &outbound, "");
+	for (size_t i = 0; i < 2; i++)
+		write_counts(out, &outbound, &ruleset_words[i], "");
 	ruleset_end(out);
 
 	ruleset_chain(out, inbound.chain);
-	write_counts(out, &inbound, "");
+	for (size_t i = 0; i < 2; i++)
+		write_counts(out, &inbound, &ruleset_words[i], "");
 	ruleset_rule(out, "goto from_uplink");
 	ruleset_end(out);
 }
