@@ -43,7 +43,7 @@ class Gate:
                      (CITY_ROUTER[self.outer], RELAY_PORT), (GW[self.outer], PORT),
                      (CITY[self.outer], PORT), weather=weather)
 
-    def works(self, timeout=5):
+    def works(self, timeout=15):
         """Whether the application's host reaches the City's within `timeout` seconds."""
         return self.site.app.reaches(HOST[4], timeout)
 

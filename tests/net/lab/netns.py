@@ -97,8 +97,12 @@ class Namespace:
                         address, check=False, timeout=count * interval + timeout + 20)
         return Ping(done.stdout)
 
-    def reaches(self, address, timeout=5):
-        """Whether one ping comes back within `timeout` seconds."""
+    def reaches(self, address, timeout=15):
+        """Whether one ping comes back within `timeout` seconds.
+
+        That is longer than it takes to try a lost handshake again: a gateway that has just been set
+        up may not have heard so yet when the first message comes.
+        """
         return self.ping(address, timeout=timeout).received == 1
 
     def socket(self, family=socket.AF_INET, kind=socket.SOCK_STREAM):
