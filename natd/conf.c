@@ -98,7 +98,7 @@ static const struct conf_row rows[] = {
 	{"flow_log", CONF_GROUP, CONF_FIELD(struct natd_conf, flow_log), .group = &flow_log_table,
 		.fallback = "{}", .help = "What is logged of each flow, and where"},
 	{"flow_events_max", CONF_INT, CONF_FIELD(struct natd_conf, flow_events_max), .min = 0,
-		.max = 1 << 20, .unit = "a second", .fallback = "5000",
+		.max = 1 << 20, .unit = "a second", .fallback = "25000",
 		.help = "Beginnings and ends of flows that are followed one by one in any case. "
 			"More "
 			"are only while each core has time to spare, else forwarding comes first "

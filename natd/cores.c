@@ -12,7 +12,7 @@
 #define CORES_MAX 1024 /* more are not looked at */
 #define LINE_MAX_BYTES 512
 #define SPAN_MS 200 /* the kernel counts in ticks of 10 ms */
-#define SPAN_MS_MAX 2000
+#define SPAN_MS_MAX 10000
 #define IDLE_PART 20
 
 struct core {

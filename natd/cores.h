@@ -19,7 +19,7 @@ void cores_free(struct cores *cores);
 
 /*
  * Look, and return whether some core was idle for less than a twentieth of the time since the look
- * before. False if that was not 0.2 to 2 s ago: then there is nothing to hold it against.
+ * before. False if that was not 0.2 to 10 s ago: then there is nothing to hold it against.
  */
 bool cores_are_short(struct cores *cores, mono_t now);
 

@@ -42,7 +42,8 @@ void flow_flush_look(struct flow_flush *flush, const struct nl_state *net);
  * never_uplink, exempt and the uplinks' own addresses; and those that are translated and go to
  * never_uplink, so that their hosts find the tunnel. If so told, end as well those that pass
  * through this host untranslated and that nobody in a subnet began, nor anybody behind a tunnel to
- * a subnet. They have ended when this returns.
+ * a subnet. They have ended when this returns, unless the kernel takes more than a second for a
+ * part of its list.
  */
 void flow_flush_refused(struct flow_flush *flush, bool unlisted_too);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The guard in the kernel: the table of ruleset_guard.c. Nobody but the natd that runs may change
- * it, so it is also the claim to this network namespace. Where the kernel can (Linux 6.9) it
+ * it, so it also tells a natd with another /run, which does not see the lock of base/instance.h,
+ * that this network namespace is taken. Where the kernel can (Linux 6.9) it
  * outlives natd, and is anybody's then; before, it goes with natd.
  */
 #ifndef NATD_NAT_GUARD_H

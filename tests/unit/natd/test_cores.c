@@ -85,7 +85,7 @@ static void test_looks_too_close_or_too_far_apart_say_nothing(void **state)
 	assert_false(after(*state, 1000, 0, 0));
 	assert_false(after(*state, 100, 0, 0));
 	assert_true(after(*state, 100, 0, 0));
-	assert_false(after(*state, 2010, 0, 0));
+	assert_false(after(*state, 10010, 0, 0));
 	assert_true(after(*state, 200, 0, 0));
 }
 
